@@ -1,0 +1,57 @@
+"""Canonical JSON: one value, one sequence of bytes. The rules are in docs/format.md."""
+
+import json
+from typing import Never
+
+from modelreg.errors import IntegrityError
+
+MAX_BYTES = 16 * 1024 * 1024
+"""The largest record that is written or read."""
+
+
+def encode(value: object) -> bytes:
+    """Return the canonical encoding of `value`: sorted keys, no white space, UTF-8.
+
+    Raises:
+        IntegrityError: text that UTF-8 cannot hold, or more than MAX_BYTES.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        raise IntegrityError("a record holds text that is no valid Unicode") from None
+    if len(data) > MAX_BYTES:
+        raise IntegrityError(f"a record of {len(data):,} bytes is larger than the {MAX_BYTES:,} that are allowed")
+    return data
+
+
+def decode(data: bytes) -> dict[str, object]:
+    """Read one object from its canonical encoding.
+
+    Raises:
+        IntegrityError: the bytes are not exactly the canonical encoding of an object.
+    """
+    if len(data) > MAX_BYTES:
+        raise IntegrityError(f"is larger than the {MAX_BYTES:,} bytes that are allowed")
+    try:
+        value: object = json.loads(
+            data.decode(), object_pairs_hook=_without_duplicates, parse_float=_refuse, parse_constant=_refuse
+        )
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError(f"is not valid: {error}" if "key" in str(error) else "is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise IntegrityError("is not a JSON object")
+    if encode(value) != data:
+        raise IntegrityError("is not in canonical form, so it was edited")
+    return value
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands in it twice")
+    return value
+
+
+def _refuse(text: str) -> Never:
+    raise ValueError(f"{text} is no integer")

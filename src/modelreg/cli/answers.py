@@ -1,0 +1,183 @@
+"""The commands' answers: the same facts as text for people and as JSON for scripts."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from modelreg.cli.output import count_text, print_json, print_table, say, size_text
+from modelreg.version import Model, Version
+
+if TYPE_CHECKING:
+    from modelreg.environment.capture import Capture
+    from modelreg.registry import Registry
+    from modelreg.registry.register import Registered
+    from modelreg.registry.verify import EnvironmentReport
+
+
+def registered_text(registered: "Registered", captured: "Capture") -> Iterator[str]:
+    """Say what was registered, and what a person should know about it."""
+    version, artifact = registered.version, registered.version.artifact
+    if not registered.created:
+        yield f"{version} has these bytes and this environment already."
+        return
+    what = f"{count_text(artifact.files, 'file')}, {size_text(artifact.size)}"
+    moved = "" if registered.uploaded else " (the bytes were there already)"
+    packages = count_text(version.environment.packages, "package")
+    yield f"Registered {version}: {artifact.format or artifact.layout}, {what}{moved};"
+    yield f"  {packages} and Python {version.environment.python} from {captured.prefix}"
+    if registered.losses:
+        yield f"warning: not kept: {', '.join(registered.losses)}"
+    for remark in captured.remarks:
+        yield f"warning: {remark}"
+    for package in captured.environment.unavailable:
+        kind = package.origin.kind if package.origin else "local"
+        yield f"warning: {package.name} {package.version} cannot be installed elsewhere: it comes from {_PLACES[kind]}"
+
+
+_PLACES = {
+    "editable": "an editable folder of this machine",
+    "directory": "a folder of this machine",
+    "archive": "a file of this machine",
+    "vcs": "a repository of this machine",
+}
+
+
+def registered_json(registered: "Registered") -> dict[str, object]:
+    """Return the answer of `register`."""
+    return {
+        **version_json(registered.version),
+        "new": registered.created,
+        "uploaded": registered.uploaded,
+    }
+
+
+def print_models(registry: "Registry", models: Sequence[Model], form: str) -> None:
+    """Print the models of a registry."""
+    if form == "json":
+        print_json({"registry": registry.url, "models": [_model_json(model) for model in models]})
+    elif form == "quiet":
+        for model in models:
+            typer.echo(model.name)
+    elif not models:
+        say(f"There are no models in {registry.url} yet. Register one: modelreg register model.pkl fraud")
+    else:
+        columns = ("MODEL", "LATEST", "VERSIONS", "ALIASES", "CREATED (UTC)", "SIZE", "FORMAT")
+        print_table(columns, [_model_row(model) for model in models], right=("LATEST", "VERSIONS", "SIZE"))
+
+
+def print_versions(versions: Sequence[Version], form: str) -> None:
+    """Print versions of one model."""
+    if form == "json":
+        print_json({"versions": [version_json(version) for version in versions]})
+    elif form == "quiet":
+        for version in versions:
+            typer.echo(version.reference)
+    else:
+        columns = ("VERSION", "ALIASES", "CREATED (UTC)", "SIZE", "FORMAT", "PYTHON", "PACKAGES")
+        print_table(columns, [_version_row(version) for version in versions], right=("SIZE", "PACKAGES"))
+
+
+def print_reports(reports: "Sequence[EnvironmentReport]", form: str) -> None:
+    """Print how an environment fits each of several versions."""
+    if form == "json":
+        fits = all(report.fits for report in reports)
+        print_json({"format": 1, "fits": fits, "results": [_report_json(report) for report in reports]})
+    elif form == "quiet":
+        for report in reports:
+            if not report.fits:
+                typer.echo(report.reference)
+    else:
+        for report in reports:
+            _print_report(report)
+
+
+def version_json(version: Version) -> dict[str, object]:
+    """Return a version for scripts."""
+    from modelreg.fields import present
+    from modelreg.manifest import as_number
+
+    return {
+        "reference": version.reference,
+        "model": version.model,
+        "version": version.number,
+        "record": version.digest,
+        "aliases": list(version.aliases),
+        "created": version.created,
+        "created_by": version.created_by,
+        "description": version.description,
+        "artifact": present(version.artifact),
+        "environment": present(version.environment),
+        "source": present(version.source) if version.source else None,
+        "tags": dict(version.tags),
+        "metrics": {name: as_number(value) for name, value in version.metrics.items()},
+        "params": dict(version.params),
+    }
+
+
+def _model_json(model: Model) -> dict[str, object]:
+    return {
+        "model": model.name,
+        "versions": model.versions,
+        "aliases": dict(model.aliases),
+        "latest": version_json(model.latest),
+    }
+
+
+def _model_row(model: Model) -> tuple[str, ...]:
+    latest = model.latest
+    return (
+        model.name,
+        str(latest.number),
+        str(model.versions),
+        ", ".join(f"{alias}={number}" for alias, number in model.aliases),
+        _minute(latest.created),
+        size_text(latest.artifact.size),
+        latest.artifact.format or latest.artifact.layout,
+    )
+
+
+def _version_row(version: Version) -> tuple[str, ...]:
+    return (
+        version.reference,
+        ", ".join(version.aliases),
+        _minute(version.created),
+        size_text(version.artifact.size),
+        version.artifact.format or version.artifact.layout,
+        version.environment.python,
+        str(version.environment.packages),
+    )
+
+
+def _minute(time: str) -> str:
+    return time[:16].replace("T", " ")
+
+
+def _report_json(report: "EnvironmentReport") -> dict[str, object]:
+    from dataclasses import asdict
+
+    comparison = report.comparison
+    return {
+        "reference": report.reference,
+        "fits": report.fits,
+        "environment": report.capture.prefix,
+        "compared": comparison.compared,
+        "ignored": list(comparison.ignored),
+        "findings": [asdict(finding) | {"message": str(finding)} for finding in comparison.findings],
+    }
+
+
+def _print_report(report: "EnvironmentReport") -> None:
+    comparison, environment = report.comparison, report.capture.environment
+    verdict = "fits" if report.fits else "does not fit"
+    typer.echo(f"{report.capture.prefix} (Python {environment.python.version}) {verdict} {report.reference}")
+    extras = 0
+    for finding in comparison.findings:
+        if finding.kind == "extra":
+            extras += 1
+        else:
+            typer.echo(f"  {finding.severity.value:8} {finding}")
+    counted = f"{count_text(comparison.compared, 'package')}, Python and the platform were compared"
+    ignored = f"; not compared: {', '.join(comparison.ignored)} (tooling)" if comparison.ignored else ""
+    more = f"; {count_text(extras, 'package')} more than the model asks for" if extras else ""
+    typer.echo(f"  {counted}{ignored}{more}")

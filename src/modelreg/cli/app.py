@@ -1,0 +1,94 @@
+"""The application: its commands, and the one place where errors become a sentence and an exit code."""
+
+import os
+import signal
+import sys
+import traceback
+from typing import Annotated, NoReturn
+
+import typer
+
+from modelreg import __version__
+from modelreg.cli.completion import VARIABLE, complete_bash
+from modelreg.cli.list import list_
+from modelreg.cli.pull import pull
+from modelreg.cli.register import register
+from modelreg.cli.show import show
+from modelreg.cli.verify_env import verify_env
+from modelreg.errors import ModelregError
+
+app = typer.Typer(
+    name="modelreg",
+    help="A model registry without a server: a model's bytes and the environment it needs, kept together.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: drawing it would load rich
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for name, command in (
+    ("register", register),
+    ("list", list_),
+    ("pull", pull),
+    ("verify-env", verify_env),
+    ("show", show),
+):
+    app.command(name)(command)
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C or a request to end; not KeyboardInterrupt, which Typer would answer itself."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command line; return its exit code, as docs/exit-codes.md lists them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if os.environ.get(VARIABLE) == "complete_bash":
+        sys.stdout.write(complete_bash(lambda: app(arguments, prog_name="modelreg")))
+        return 0
+    try:
+        app(arguments, prog_name="modelreg")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except ModelregError as error:
+        return _fail(str(error), error.exit_code)
+    except _Interrupted as interrupted:
+        return _fail("interrupted; nothing is left half-done", interrupted.exit_code)
+    except Exception as error:  # noqa: BLE001  # the last line of defence: a sentence, not a traceback
+        return _fail(f"a fault of modelreg itself, {type(error).__name__}: {error}; see it with modelreg --debug", 1)
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    if os.environ.get("MODELREG_DEBUG"):
+        traceback.print_exc()
+    typer.echo(f"error: {message}", err=True)
+    return code
+
+
+def _interrupt(number: int, _: object) -> NoReturn:
+    raise _Interrupted(number)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"modelreg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _shared(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[  # noqa: ARG001  # its callback has done all
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    if debug:
+        os.environ["MODELREG_DEBUG"] = "1"

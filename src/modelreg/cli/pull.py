@@ -1,0 +1,57 @@
+"""modelreg pull."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelreg.cli.options import JsonOption, PythonOption, QuietOption, ReferenceArgument, RegistryOption
+
+
+def pull(
+    reference: ReferenceArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="The folder to write to. Default: ./<model>/<version>."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that differ.")] = False,
+    verify_env: Annotated[
+        bool,
+        typer.Option(
+            "--verify-env", help="Refuse (exit 3), before a byte is downloaded, if the environment does not fit."
+        ),
+    ] = False,
+    python: PythonOption = None,
+    registry: RegistryOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write a version's files and modelreg.yaml, its manifest, and print the folder. Every byte is verified.
+
+    Example: modelreg pull fraud:3 -o serving/model
+    """
+    from modelreg.cli.output import count_text, print_json, say, size_text
+    from modelreg.cli.progress import shown
+    from modelreg.environment.capture import capture, find_interpreter
+    from modelreg.errors import UsageError
+    from modelreg.registry import Registry
+
+    if python is not None and not verify_env:
+        raise UsageError("--python says which environment to check; add --verify-env")
+    environment = capture(find_interpreter(python), in_process=True) if verify_env else None
+    with shown(quiet=quiet) as progress:
+        pulled = Registry.open(registry).pull(
+            reference, output, force=force, environment=environment, progress=progress
+        )
+    version = pulled.version
+    if not quiet:
+        what = f"{count_text(version.artifact.files, 'file')}, {size_text(version.artifact.size)}"
+        say(
+            f"Pulled {version}: {what}, verified."
+            if pulled.changed
+            else f"{version} is there already: {what}, verified again."
+        )
+    if json:
+        print_json({"reference": version.reference, "folder": str(pulled.folder), "changed": pulled.changed})
+    else:
+        typer.echo(str(pulled.folder))

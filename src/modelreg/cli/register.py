@@ -1,0 +1,67 @@
+"""modelreg register."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelreg.cli.options import JsonOption, PythonOption, QuietOption, RegistryOption
+
+
+def register(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The model: a file or a folder.", show_default=False)],
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="The model's name. Default: pyproject.toml's, else the file's stem.",
+            show_default=False,
+        ),
+    ] = None,
+    python: PythonOption = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag; may be repeated.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", metavar="K=V", help="A metric; may be repeated.")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="K=V", help="A parameter; may be repeated.")
+    ] = None,
+    description: Annotated[str, typer.Option("--description", metavar="TEXT", help="What this version is.")] = "",
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="Where bytes and environment are those of a version, print that one.")
+    ] = False,
+    registry: RegistryOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Store a model and the environment it needs as a new version, and print its reference.
+
+    Example: modelreg register model.pkl fraud --metric auc=0.93
+    """
+    from modelreg.cli.answers import registered_json, registered_text
+    from modelreg.cli.output import print_json, say
+    from modelreg.cli.pairs import pairs
+    from modelreg.cli.progress import shown
+    from modelreg.environment.capture import capture, find_interpreter
+    from modelreg.registry import Registry
+
+    captured = capture(find_interpreter(python), in_process=True)
+    with shown(quiet=quiet) as progress:
+        registered = Registry.open(registry).register(
+            path,
+            name,
+            capture=captured,
+            tags=pairs("--tag", tag),
+            metrics=pairs("--metric", metric),
+            params=pairs("--param", param),
+            description=description,
+            if_changed=if_changed,
+            progress=progress,
+        )
+    if not quiet:
+        for line in registered_text(registered, captured):
+            say(line)
+    if json:
+        print_json(registered_json(registered))
+    else:
+        typer.echo(registered.version.reference)

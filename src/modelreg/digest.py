@@ -1,0 +1,68 @@
+"""sha256 digests of bytes, and moving bytes while they are hashed."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+CHUNK = 1024 * 1024
+"""How many bytes are read, hashed and written at a time."""
+
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+class Poured(NamedTuple):
+    """What went through: how many bytes, and their sha256 in hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+def sha256_of(data: bytes) -> str:
+    """Return the sha256 of `data`, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def is_sha256(text: str) -> bool:
+    """Tell whether `text` is 64 lower-case hexadecimal digits, and nothing else."""
+    return _HEX.fullmatch(text) is not None
+
+
+def pour(
+    chunks: Iterable[bytes],
+    write: Callable[[bytes], object] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Poured:
+    """Hash `chunks` in order, handing each to `write` and its length to `progress`.
+
+    From the second chunk on, hashing runs in a thread of its own, beside the reading and the writing.
+    """
+    stream = iter(chunks)
+    sha256 = hashlib.sha256()
+    size = 0
+    first = next(stream, b"")
+    second = next(stream, None)
+    if second is None:
+        sha256.update(first)
+        if write is not None:
+            write(first)
+        if progress is not None:
+            progress(len(first))
+        return Poured(len(first), sha256.hexdigest())
+
+    # Imported here: it costs as much as all else that a small model needs.
+    from concurrent.futures import ThreadPoolExecutor
+    from itertools import chain
+
+    with ThreadPoolExecutor(1) as hasher:
+        pending = hasher.submit(sha256.update, b"")
+        for chunk in chain((first, second), stream):
+            pending.result()
+            pending = hasher.submit(sha256.update, chunk)
+            if write is not None:
+                write(chunk)
+            size += len(chunk)
+            if progress is not None:
+                progress(len(chunk))
+        pending.result()
+    return Poured(size, sha256.hexdigest())

@@ -1,0 +1,1 @@
+"""Environments: as values, as captured from an interpreter, and compared."""

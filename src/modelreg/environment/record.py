@@ -1,0 +1,163 @@
+"""What is needed to load and serve a model: Python, platform and every pinned package, as a value."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from modelreg.canonical import encode
+from modelreg.digest import sha256_of
+from modelreg.errors import IntegrityError
+from modelreg.fields import Fields, present
+
+TOOLING = frozenset({"modelreg", "pip", "uv"})
+"""Packages that install and check, and that no model computes with."""
+
+_LOCAL = ("directory", "editable")
+
+
+def normalized(name: str) -> str:
+    """Return a package's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a package was installed from, when that was no index (PEP 610).
+
+    kind: `vcs`, `archive`, `directory`, `editable`, `conda` or `distribution`.
+    """
+
+    kind: str
+    url: str | None = None
+    vcs: str | None = None
+    commit: str | None = None
+    requested_revision: str | None = None
+    subdirectory: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One installed distribution, exactly: `name` normalised, `version` as its metadata has it."""
+
+    name: str
+    version: str
+    raw_name: str | None = None
+    origin: Origin | None = None
+
+    @property
+    def requirement(self) -> str | None:
+        """The requirement (PEP 508) that installs exactly this, or None where pip cannot get it anywhere."""
+        name = self.raw_name or self.name
+        origin = self.origin
+        if origin is None or origin.kind in ("conda", "distribution"):
+            return f"{name}=={self.version}"
+        if origin.url is None or origin.kind in _LOCAL:
+            return None
+        fragments = [f"subdirectory={origin.subdirectory}"] if origin.subdirectory else []
+        if origin.kind == "vcs":
+            url = f"{origin.vcs}+{origin.url}@{origin.commit}"
+        else:
+            url = origin.url
+            fragments += [f"sha256={origin.sha256}"] if origin.sha256 else []
+        return f"{name} @ {url}" + (f"#{'&'.join(fragments)}" if fragments else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Python:
+    """An interpreter: `version` such as `3.11.7`, `implementation` such as `cpython`."""
+
+    version: str
+    implementation: str
+    soabi: str | None = None
+
+    @property
+    def minor(self) -> str:
+        """The language version: `3.11`."""
+        return ".".join(self.version.split(".")[:2])
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The system that compiled packages were built for."""
+
+    system: str
+    machine: str
+    libc: str | None = None
+    libc_version: str | None = None
+
+    def __str__(self) -> str:
+        """Return it as a person would say it: `linux x86_64, glibc 2.36`."""
+        libc = f", {self.libc} {self.libc_version}" if self.libc else ""
+        return f"{self.system} {self.machine}{libc}"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Python, platform and packages. Two captures of one environment are equal, and have one digest."""
+
+    python: Python
+    platform: Platform
+    packages: tuple[Package, ...] = field(default=())
+
+    def to_mapping(self) -> dict[str, object]:
+        """Return the environment record of docs/format.md."""
+        return {
+            "format": 1,
+            "kind": "environment",
+            "python": present(self.python),
+            "platform": present(self.platform),
+            "packages": [present(package) for package in self.packages],
+        }
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, object]) -> "Environment":
+        """Read an environment record.
+
+        Raises:
+            IntegrityError: a field is missing or damaged, or a package stands twice.
+        """
+        fields = Fields(mapping)
+        python, platform = fields.child("python"), fields.child("platform")
+        packages = tuple(_package(item) for item in fields.children("packages"))
+        if len({package.name for package in packages}) != len(packages):
+            raise IntegrityError("is damaged: a package stands in it twice")
+        return cls(
+            Python(python.text("version"), python.text("implementation"), python.optional_text("soabi")),
+            Platform(
+                platform.text("system"),
+                platform.text("machine"),
+                platform.optional_text("libc"),
+                platform.optional_text("libc_version"),
+            ),
+            packages,
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the record, with its `sha256:`."""
+        return f"sha256:{sha256_of(encode(self.to_mapping()))}"
+
+    @property
+    def dependencies(self) -> list[str]:
+        """The exact requirements that pip can install, in order of name."""
+        return [requirement for package in self.packages if (requirement := package.requirement)]
+
+    @property
+    def unavailable(self) -> list[Package]:
+        """The packages that cannot be installed elsewhere (from local folders or files); tooling is left out."""
+        return [package for package in self.packages if package.requirement is None and package.name not in TOOLING]
+
+
+def _package(fields: Fields) -> Package:
+    origin = fields.optional_child("origin")
+    return Package(
+        fields.text("name"),
+        fields.text("version"),
+        fields.optional_text("raw_name"),
+        None if origin is None else Origin(origin.text("kind"), *(origin.optional_text(name) for name in _ORIGIN)),
+    )
+
+
+_ORIGIN = ("url", "vcs", "commit", "requested_revision", "subdirectory", "sha256")

@@ -1,0 +1,165 @@
+"""The manifest: a version joined with its files and its environment, as YAML for people and as values for scripts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from modelreg.canonical import MAX_BYTES, encode
+from modelreg.digest import sha256_of
+from modelreg.environment.record import Environment
+from modelreg.errors import IntegrityError
+from modelreg.fields import Fields, present
+from modelreg.paths import check_paths
+from modelreg.records import File, Tree
+from modelreg.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All that is known of a version. environment_record: as stored, unknown fields included."""
+
+    version: Version
+    tree: Tree
+    environment: Environment
+    environment_record: Mapping[str, object]
+
+    def to_mapping(self) -> dict[str, object]:
+        """Return it with numbers as numbers, for JSON and YAML."""
+        version, environment = self.version, self.environment
+        artifact = present(version.artifact) | {"files": [present(file) for file in self.tree.files]}
+        mapping: dict[str, object] = {
+            "model": version.model,
+            "version": version.number,
+            "record": version.digest,
+            "created": version.created,
+            "created_by": version.created_by,
+            "description": version.description,
+            "tags": dict(version.tags),
+            "metrics": {name: as_number(value) for name, value in version.metrics.items()},
+            "params": dict(version.params),
+            "source": present(version.source) if version.source else {},
+            "capture": present(version.capture),
+            "artifact": artifact,
+            "python": environment.python.version,
+            "platform": str(environment.platform),
+            "dependencies": environment.dependencies,
+        }
+        if environment.unavailable:
+            mapping["unavailable"] = [f"{package.name}=={package.version}" for package in environment.unavailable]
+        return mapping | {
+            "environment_digest": version.environment.digest,
+            "environment": dict(self.environment_record),
+        }
+
+    def to_yaml(self) -> str:
+        """Return `modelreg.yaml`."""
+        version = self.version
+        head = (
+            f"# {version.reference}, registered {version.created} by {_one_line(version.created_by)}.\n"
+            "# Written by modelreg; verify-env notices when the environment part is edited.\n"
+        )
+        sections = (
+            _dump({name: value}, flat=name in ("environment", "artifact"))
+            for name, value in self.to_mapping().items()
+            if value not in ("", {}, [], None) or name == "dependencies"
+        )
+        return head + "".join(_EXPLAINED.get(section.split(":", 1)[0], "") + section for section in sections)
+
+
+_EXPLAINED = {
+    "dependencies": "\n# What to install, exactly; pip takes each line.\n",
+    "unavailable": "\n# Installed from a folder or a file of another machine; pip has no way to get it.\n",
+    "environment_digest": "\n# The same for verify-env, with the digest that proves it whole.\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PulledManifest:
+    """What a pulled `modelreg.yaml` says: enough to check an environment and a folder without the registry."""
+
+    model: str
+    number: int
+    record: str
+    created: str
+    files: tuple[File, ...]
+    environment: Environment
+
+    @property
+    def reference(self) -> str:
+        """The reference by number: `fraud:3`."""
+        return f"{self.model}:{self.number}"
+
+    @classmethod
+    def from_yaml(cls, text: str) -> "PulledManifest":
+        """Read a `modelreg.yaml`.
+
+        Raises:
+            IntegrityError: it is none, is damaged, or its environment was edited.
+        """
+        fields = Fields(_load(text))
+        record = fields.child("environment")
+        mapping: Mapping[str, object] = record.mapping
+        if f"sha256:{sha256_of(encode(mapping))}" != fields.digest("environment_digest"):
+            raise IntegrityError("was edited: its environment is not the one that was registered; pull it again")
+        environment = Environment.from_mapping(mapping)
+        shown = (fields.texts("dependencies"), fields.text("python"), fields.text("platform"))
+        if shown != (tuple(environment.dependencies), environment.python.version, str(environment.platform)):
+            raise IntegrityError("was edited: its dependencies are not those that were registered; pull it again")
+        files = tuple(
+            File(file.text("path"), file.integer("size"), file.sha256("sha256"))
+            for file in fields.child("artifact").children("files")
+        )
+        check_paths(file.path for file in files)
+        return cls(
+            fields.text("model"),
+            fields.integer("version"),
+            fields.digest("record"),
+            fields.time("created"),
+            files,
+            environment,
+        )
+
+
+def as_number(decimal: str) -> int | float:
+    """Return a metric as a number; what a double cannot hold is rounded."""
+    number = Decimal(decimal)
+    return (
+        int(number)
+        if number == number.to_integral_value() and "." not in decimal and "e" not in decimal.lower()
+        else float(number)
+    )
+
+
+def _dump(section: dict[str, object], *, flat: bool) -> str:
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(
+        section,
+        Dumper=dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=1000,
+        default_flow_style=None if flat else False,
+    )
+    return text
+
+
+def _load(text: str) -> dict[str, object]:
+    import yaml
+
+    if len(text) > MAX_BYTES:
+        raise IntegrityError("is too large to be a manifest")
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        value = yaml.load(text, Loader=loader)  # noqa: S506  # both loaders are safe ones
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise IntegrityError(f"is not valid YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(value, dict) or "environment" not in value:
+        raise IntegrityError("is no manifest of modelreg")
+    return value
+
+
+def _one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)

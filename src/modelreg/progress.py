@@ -1,0 +1,32 @@
+"""Telling the caller how far long work has come."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many of how many bytes are through. stage: `hash`, `upload`, `download` or `verify`."""
+
+    stage: str
+    done: int
+    total: int
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+class Meter:
+    """Adds up bytes and reports each sum."""
+
+    def __init__(self, stage: str, total: int, report: ProgressCallback | None) -> None:
+        self._stage = stage
+        self._total = total
+        self._done = 0
+        self._report = report
+
+    def add(self, size: int) -> None:
+        """Count `size` bytes more."""
+        self._done += size
+        if self._report is not None:
+            self._report(Progress(self._stage, self._done, self._total))

@@ -1,0 +1,294 @@
+"""The records of docs/format.md as values: canonical bytes in, frozen values out, and back.
+
+Damage of any kind (edited, truncated, another record's place) raises IntegrityError.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from modelreg.canonical import decode, encode
+from modelreg.digest import sha256_of
+from modelreg.errors import IntegrityError, UsageError
+from modelreg.fields import Fields, present
+from modelreg.paths import check_paths
+
+FORMAT = 1
+
+_MAX_METRIC = 100  # characters
+
+
+def new_op() -> str:
+    """Return 128 random bits that name one operation of one writer."""
+    return secrets.token_hex(16)
+
+
+def seal(kind: str, op: str, created: str, created_by: str, body: Mapping[str, object]) -> bytes:
+    """Return the bytes of a record that is not content-addressed, with its `check`."""
+    record = {"format": FORMAT, "kind": kind, "op": op, "created": created, "created_by": created_by, **body}
+    return encode({**record, "check": sha256_of(encode(record))})
+
+
+def unseal(kind: str, data: bytes) -> Fields:
+    """Read the bytes of a record that is not content-addressed, and verify its `check`."""
+    record = _decode(kind, data)
+    check = record.pop("check", None)
+    if check != sha256_of(encode(record)):
+        raise IntegrityError("was edited or is damaged: its check does not agree")
+    return Fields(record)
+
+
+def content_addressed(kind: str, data: bytes, sha256: str) -> Mapping[str, object]:
+    """Read the bytes of a tree or an environment, and verify that they are those their key names."""
+    if sha256_of(data) != sha256:
+        raise IntegrityError("was edited or is damaged: its digest does not agree")
+    return _decode(kind, data)
+
+
+def _decode(kind: str, data: bytes) -> dict[str, object]:
+    record = decode(data)
+    number = record.get("format")
+    if isinstance(number, int) and number > FORMAT:
+        raise IntegrityError(f"has format {number}, which this modelreg does not know; install a newer one")
+    if number != FORMAT or isinstance(number, bool):
+        raise IntegrityError("is damaged: it has no valid format number")
+    if record.get("kind") != kind:
+        raise IntegrityError(f"is damaged: it is no {kind} record")
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of an artifact: `path` relative with `/`, `size` in bytes, `sha256` in hexadecimal."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What files an artifact is made of, sorted by path."""
+
+    files: tuple[File, ...]
+
+    def to_bytes(self) -> bytes:
+        """Return the tree record."""
+        return encode({"format": FORMAT, "kind": "tree", **present(self)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes, sha256: str) -> "Tree":
+        """Read a tree record whose key holds `sha256`; its paths are checked again."""
+        fields = Fields(content_addressed("tree", data, sha256))
+        files = tuple(File(f.text("path"), f.integer("size"), f.sha256("sha256")) for f in fields.children("files"))
+        if not files or list(files) != sorted(files, key=lambda file: file.path):
+            raise IntegrityError("is damaged: its files are missing or out of order")
+        check_paths(file.path for file in files)
+        return cls(files)
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A version's bytes: which upload holds them, what they add up to, and what they are."""
+
+    upload: str
+    digest: str
+    size: int
+    files: int
+    layout: str
+    format: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSummary:
+    """Which environment a version was registered with, and what a list shows of it."""
+
+    digest: str
+    python: str
+    packages: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureNote:
+    """How the environment was read: by which tool, from what kind of environment, and what was odd."""
+
+    tool: str
+    interpreter: str
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The state of the git work tree a version was registered from."""
+
+    commit: str
+    branch: str | None = None
+    dirty: bool | None = None
+    remote: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """The record whose creation makes a version."""
+
+    model: str
+    version: int
+    op: str
+    created: str
+    created_by: str
+    artifact: Artifact
+    environment: EnvironmentSummary
+    capture: CaptureNote
+    source: Source | None
+    description: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, str]
+
+    def to_bytes(self) -> bytes:
+        """Return the version record."""
+        body: dict[str, object] = {
+            "model": self.model,
+            "version": self.version,
+            "artifact": present(self.artifact),
+            "environment": present(self.environment),
+            "capture": present(self.capture),
+            "description": self.description,
+            "tags": dict(self.tags),
+            "params": dict(self.params),
+            "metrics": dict(self.metrics),
+        }
+        if self.source is not None:
+            body["source"] = present(self.source)
+        return seal("version", self.op, self.created, self.created_by, body)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, model: str, version: int) -> "VersionRecord":
+        """Read the version record that lies at the key of `model` and `version`."""
+        fields = unseal("version", data)
+        if (fields.text("model"), fields.integer("version")) != (model, version):
+            raise IntegrityError("is damaged: it is another version's record")
+        metrics = fields.text_map("metrics")
+        if any(_decimal(value) is None for value in metrics.values()):
+            raise fields.damage("metrics", "holds what is no number")
+        return cls(
+            model,
+            version,
+            fields.op(),
+            fields.time("created"),
+            fields.text("created_by"),
+            _artifact(fields.child("artifact")),
+            _summary(fields.child("environment")),
+            _capture(fields.child("capture")),
+            _source(fields.optional_child("source")),
+            fields.optional_text("description") or "",
+            fields.text_map("tags"),
+            fields.text_map("params"),
+            metrics,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """One move of an alias: it points at `version` from now on, or, with None, at nothing."""
+
+    version: int | None
+
+    @classmethod
+    def from_bytes(cls, data: bytes, model: str, alias: str) -> "Alias":
+        """Read the alias record that lies at the key of `model` and `alias`."""
+        fields = unseal("alias", data)
+        if (fields.text("model"), fields.text("alias")) != (model, alias):
+            raise IntegrityError("is damaged: it is another alias's record")
+        return cls(fields.optional_integer("version"))
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """One step in the deletion of a version. state: `deleted`, `restoring` or `restored`."""
+
+    state: str
+    why: str
+    created: str
+    created_by: str
+
+    @classmethod
+    def from_bytes(cls, data: bytes, model: str, version: int) -> "Deletion":
+        """Read the deletion record that lies at the key of `model` and `version`."""
+        fields = unseal("deletion", data)
+        if (fields.text("model"), fields.integer("version")) != (model, version):
+            raise IntegrityError("is damaged: it is another version's record")
+        return cls(
+            fields.text("state"), fields.optional_text("why") or "", fields.time("created"), fields.text("created_by")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """The upload-ids that a garbage collection's candidates or plan name."""
+
+    artifacts: tuple[str, ...]
+
+    @classmethod
+    def from_bytes(cls, kind: str, data: bytes, model: str) -> "Uploads":
+        """Read a record of `kind` `candidates` or `plan` of a model."""
+        fields = unseal(kind, data)
+        if fields.text("model") != model:
+            raise IntegrityError("is damaged: it is another model's record")
+        return cls(fields.texts("artifacts"))
+
+
+def metric(name: str, value: "str | float | Decimal") -> str:
+    """Return a metric as the decimal string that records hold.
+
+    Raises:
+        UsageError: `value` is no finite number.
+    """
+    text = _decimal(str(value).strip())
+    if text is None:
+        raise UsageError(f"the metric {name} must be a finite number, not {str(value)!r}")
+    return text
+
+
+def _decimal(text: str) -> str | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return text if number.is_finite() and text.isascii() and "_" not in text and len(text) <= _MAX_METRIC else None
+
+
+def _artifact(fields: Fields) -> Artifact:
+    return Artifact(
+        fields.upload("upload"),
+        fields.digest("digest"),
+        fields.integer("size"),
+        fields.integer("files"),
+        fields.text("layout"),
+        fields.optional_text("format"),
+    )
+
+
+def _summary(fields: Fields) -> EnvironmentSummary:
+    return EnvironmentSummary(fields.digest("digest"), fields.text("python"), fields.integer("packages"))
+
+
+def _capture(fields: Fields) -> CaptureNote:
+    return CaptureNote(fields.text("tool"), fields.text("interpreter"), fields.texts("remarks"))
+
+
+def _source(fields: Fields | None) -> Source | None:
+    if fields is None:
+        return None
+    return Source(
+        fields.text("commit"),
+        fields.optional_text("branch"),
+        fields.optional_flag("dirty"),
+        fields.optional_text("remote"),
+    )

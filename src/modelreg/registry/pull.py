@@ -1,0 +1,230 @@
+"""Pulling: bytes verified while they stream, and nothing in place before all of it is right."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelreg import layout
+from modelreg.digest import pour
+from modelreg.errors import AccessDeniedError, ConflictError, IntegrityError, KeyAbsentError, ModelregError
+from modelreg.files import pieces
+from modelreg.manifest import Manifest, PulledManifest
+from modelreg.paths import MANIFEST
+from modelreg.progress import Meter, ProgressCallback
+from modelreg.records import File
+from modelreg.store import Store
+from modelreg.version import Version
+
+_NAMED = 5
+"""How many of the files that are in the way an error names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A pull that is complete. changed: False where everything was there, and was right, already."""
+
+    version: Version
+    folder: Path
+    changed: bool
+
+
+def pull(
+    store: Store, manifest: Manifest, folder: Path, *, force: bool = False, progress: ProgressCallback | None = None
+) -> Pulled:
+    """Write a version's files and its `modelreg.yaml` into `folder`.
+
+    A new folder appears whole, by one rename. An existing one is filled file by file, the manifest last.
+    force: replace files that differ, and remove what another pulled version left there unchanged.
+
+    Raises:
+        ConflictError: files there are not this version's.
+        IntegrityError: the registry's bytes are wrong or missing; nothing was written.
+    """
+    try:
+        if os.path.lexists(folder):
+            changed = _fill(store, manifest, folder, force=force, progress=progress)
+        else:
+            _make(store, manifest, folder, progress)
+            changed = True
+    except OSError as error:
+        what = error.filename or folder
+        if isinstance(error, PermissionError):
+            raise AccessDeniedError(f"no permission to write {what}") from None
+        raise ModelregError(
+            f"{what} cannot be written: {error.strerror or error}; nothing is left half-written"
+        ) from None
+    return Pulled(manifest.version, folder, changed)
+
+
+def _make(store: Store, manifest: Manifest, folder: Path, progress: ProgressCallback | None) -> None:
+    with _parents(folder), _staging(folder.parent) as staging:
+        whole = staging / "new"
+        whole.mkdir()
+        _download(store, manifest, manifest.tree.files, whole, progress)
+        (whole / MANIFEST).write_text(manifest.to_yaml(), encoding="utf-8")
+        try:
+            whole.rename(folder)
+        except FileExistsError:
+            raise _taken(folder) from None
+        except OSError as error:
+            if folder.is_dir():
+                raise _taken(folder) from None
+            raise error from None
+
+
+def _taken(folder: Path) -> ConflictError:
+    return ConflictError(f"{folder} was made by somebody else meanwhile; pull again")
+
+
+def _fill(store: Store, manifest: Manifest, folder: Path, *, force: bool, progress: ProgressCallback | None) -> bool:
+    """Bring an existing folder to the version; tell whether anything had to be written."""
+    if not folder.is_dir():
+        raise ConflictError(f"{folder} is a file; choose another folder with -o")
+    files = manifest.tree.files
+    for file in files:
+        _check_inside(folder, file.path)
+    meter = Meter("verify", manifest.tree.size, progress)
+    wanting = [file for file in files if not _is_same(folder / file.path, file, meter)]
+    text = manifest.to_yaml()
+    target = folder / MANIFEST
+    present = _read_text(target)
+    earlier = _earlier(present)
+    if not force:
+        _refuse_to_replace(folder, wanting, present, earlier, manifest)
+    if not wanting and present == text:
+        return False
+    with _staging(folder) as staging:
+        _download(store, manifest, wanting, staging, progress)
+        (staging / MANIFEST).write_text(text, encoding="utf-8")
+        if earlier is not None and earlier.record != manifest.version.digest:
+            target.unlink()  # from here on the folder is no longer what its manifest says
+            _remove_leftovers(folder, earlier, manifest)
+        for file in wanting:
+            (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (staging / file.path).replace(folder / file.path)
+        (staging / MANIFEST).replace(target)
+    return True
+
+
+def _refuse_to_replace(
+    folder: Path, wanting: list[File], present: str | None, earlier: PulledManifest | None, manifest: Manifest
+) -> None:
+    remedy = "use --force to replace, or choose another folder with -o"
+    if present is not None and (earlier is None or earlier.record != manifest.version.digest):
+        what = f"holds {earlier.reference}" if earlier else f"has a {MANIFEST} that modelreg did not write"
+        raise ConflictError(f"{folder} {what}, not {manifest.version.reference}; {remedy}")
+    differing = [file.path for file in wanting if os.path.lexists(folder / file.path)]
+    if differing:
+        names = ", ".join(differing[:_NAMED]) + (" …" if len(differing) > _NAMED else "")
+        raise ConflictError(f"{folder} has files that are not those of {manifest.version.reference}: {names}; {remedy}")
+
+
+def _remove_leftovers(folder: Path, earlier: PulledManifest, manifest: Manifest) -> None:
+    """Remove what the version pulled here before has and this one has not, where it was not changed since."""
+    wanted = {file.path for file in manifest.tree.files}
+    for file in earlier.files:
+        path = folder / file.path
+        if file.path not in wanted and _is_same(path, file):
+            path.unlink()
+
+
+def _download(
+    store: Store,
+    manifest: Manifest,
+    files: tuple[File, ...] | list[File],
+    folder: Path,
+    progress: ProgressCallback | None,
+) -> None:
+    prefix = layout.artifact(manifest.version.model, manifest.version.artifact.upload)
+    meter = Meter("download", sum(file.size for file in files), progress)
+    for file in files:
+        path = folder / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as target:
+            try:
+                poured = pour(_bounded(store.stream(f"{prefix}{file.path}"), file.size), target.write, meter.add)
+            except KeyAbsentError:
+                raise _damaged(manifest, file, "is missing") from None
+        if poured.size != file.size:
+            raise _damaged(
+                manifest, file, f"has {'more' if poured.size > file.size else 'fewer'} than its {file.size:,} bytes"
+            )
+        if poured.sha256 != file.sha256:
+            raise _damaged(manifest, file, "has other bytes than those that were registered")
+
+
+def _bounded(stream: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """Pass on a stream, but end it one byte beyond `size`, which is enough to show that it is too long."""
+    left = size + 1
+    for chunk in stream:
+        yield chunk[:left]
+        left -= len(chunk)
+        if left <= 0:
+            return
+
+
+def _damaged(manifest: Manifest, file: File, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{manifest.version.reference} is damaged in the registry: {file.path} {what}; nothing was written"
+    )
+
+
+def _is_same(path: Path, file: File, meter: Meter | None = None) -> bool:
+    try:
+        if path.is_symlink() or path.stat().st_size != file.size:
+            return False
+    except OSError:
+        return False
+    return pour(pieces(path), None, meter.add if meter else None).sha256 == file.sha256
+
+
+def _check_inside(folder: Path, path: str) -> None:
+    """Refuse to write through a symlink that stands in the folder."""
+    parent = folder
+    for part in path.split("/")[:-1]:
+        parent /= part
+        if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
+            raise ConflictError(f"{parent} is in the way of {path}; remove it, or choose another folder with -o")
+
+
+def _read_text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+
+
+def _earlier(text: str | None) -> PulledManifest | None:
+    try:
+        return None if text is None else PulledManifest.from_yaml(text)
+    except IntegrityError:
+        return None
+
+
+@contextmanager
+def _parents(folder: Path) -> Iterator[None]:
+    """Make the folders above `folder`, and remove those again when it comes to nothing."""
+    missing = [parent for parent in folder.parents if not parent.exists()]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for parent in missing:
+            with suppress(OSError):
+                parent.rmdir()
+        raise
+
+
+@contextmanager
+def _staging(parent: Path) -> Iterator[Path]:
+    """Make a private folder beside what is being written, and remove it in the end."""
+    folder = parent / f".modelreg-{secrets.token_hex(8)}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,220 @@
+"""Registering: the protocol's writing half (docs/protocol.md)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from modelreg import layout
+from modelreg.canonical import encode
+from modelreg.digest import pour, sha256_of
+from modelreg.environment.record import Environment
+from modelreg.errors import ConflictError, IntegrityError, KeyAbsentError, StoreError
+from modelreg.files import SourceTree, pieces
+from modelreg.progress import Meter, ProgressCallback
+from modelreg.records import (
+    Artifact,
+    CaptureNote,
+    EnvironmentSummary,
+    File,
+    Source,
+    Tree,
+    VersionRecord,
+    new_op,
+    seal,
+)
+from modelreg.registry.ledger import create_content, create_once, mark
+from modelreg.registry.model import ModelReader
+from modelreg.store import Store
+from modelreg.version import Version
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """All that a new version is to hold, but for its number and where its files lie."""
+
+    model: str
+    files: SourceTree
+    format: str | None
+    environment: Environment
+    capture: CaptureNote
+    source: Source | None
+    description: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, str]
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A registration that was acknowledged.
+
+    created: False where `if_changed` found an equal version. uploaded: False where the bytes were there already.
+    losses: what the registry does not keep of a folder, such as file modes.
+    """
+
+    version: Version
+    created: bool
+    uploaded: bool
+    losses: tuple[str, ...] = ()
+
+
+def register(
+    store: Store, submission: Submission, *, if_changed: bool = False, progress: ProgressCallback | None = None
+) -> Registered:
+    """Register a version.
+
+    if_changed: return the newest live version that holds the same bytes and the same environment, if there is one.
+
+    Raises:
+        ConflictError: a file changed while it was read.
+        StoreError: the version could not be written, or its files were collected again and again.
+    """
+    now = store.clock()
+    mark(store, _timestamp(now), submission.created_by)
+    tree = _known_tree(store, submission, progress)
+    model = ModelReader(store, submission.model)
+    present = _find(model, tree, submission.environment.digest if if_changed else None) if tree else None
+    if if_changed and present is not None and present.environment.digest == submission.environment.digest:
+        return Registered(present, created=False, uploaded=False, losses=submission.files.losses)
+    reused = present.artifact.upload if present and tree and _is_whole(store, present, tree) else None
+    for _ in range(_ATTEMPTS):
+        op = new_op()
+        upload = reused or layout.upload_id(now, op)
+        if not reused:
+            tree = _upload(store, submission, upload, tree, progress)
+        assert tree is not None  # noqa: S101  # either it was known, or it has just been uploaded
+        version = _commit(store, submission, tree, upload, op, _timestamp(now))
+        if not settle(store, submission.model, upload):
+            return Registered(version, created=True, uploaded=not reused, losses=submission.files.losses)
+        reused, now = None, store.clock()
+    raise StoreError(
+        f"the files of {submission.model} were collected {_ATTEMPTS} times while they were registered; try again"
+    )
+
+
+def settle(store: Store, model: str, upload: str) -> bool:
+    """Make sure that no garbage collection takes an upload that a version now refers to; tell whether one has.
+
+    Each collection that considers the upload and has no plan yet gets an empty one, which voids it.
+    """
+    reader = ModelReader(store, model)
+    for number in reader.collections:
+        try:
+            considered = upload in reader.candidates(number)
+        except KeyAbsentError:
+            continue
+        if considered and upload in _plan_or_void(store, reader, number):
+            return True
+    return False
+
+
+def _plan_or_void(store: Store, reader: ModelReader, number: int) -> tuple[str, ...]:
+    planned = reader.planned(number)
+    if planned is None:
+        body = {"model": reader.name, "artifacts": []}
+        void = seal("plan", new_op(), _timestamp(store.clock()), "", body)
+        if create_once(store, layout.plan(reader.name, number), void):
+            return ()
+        planned = reader.planned(number)
+    return planned or ()
+
+
+def _known_tree(store: Store, submission: Submission, progress: ProgressCallback | None) -> Tree | None:
+    """Hash the files, but only where the model has an artifact of the same size; else the upload hashes them."""
+    size = submission.files.size
+    recorded = {entry.key for entry in store.entries(layout.trees(submission.model, size))}
+    if not recorded:
+        return None
+    meter = Meter("hash", size, progress)
+    return Tree(
+        tuple(File(file.path, *pour(pieces(file.location), None, meter.add)) for file in submission.files.files)
+    )
+
+
+def _find(model: ModelReader, tree: Tree, environment: str | None) -> Version | None:
+    """Return the newest live version with this tree, preferring one with this environment."""
+    digest = f"sha256:{sha256_of(tree.to_bytes())}"
+    found = None
+    for version in model.live(on_damage=_pass_over):
+        if version.artifact.digest == digest:
+            if environment in (None, version.environment.digest):
+                return version
+            found = found or version
+    return found
+
+
+def _pass_over(_: IntegrityError) -> None:
+    """A damaged record of another version is no reason to refuse this one."""
+
+
+def _is_whole(store: Store, version: Version, tree: Tree) -> bool:
+    """Tell whether all files of an artifact are there, at their full size."""
+    prefix = layout.artifact(version.model, version.artifact.upload)
+    sizes = {entry.key.removeprefix(prefix): entry.size for entry in store.entries(prefix)}
+    return all(sizes.get(file.path) == file.size for file in tree.files)
+
+
+def _upload(
+    store: Store, submission: Submission, upload: str, known: Tree | None, progress: ProgressCallback | None
+) -> Tree:
+    prefix = layout.artifact(submission.model, upload)
+    meter = Meter("upload", submission.files.size, progress)
+    files = []
+    for file in submission.files.files:
+        poured = store.upload(f"{prefix}{file.path}", file.location, meter.add)
+        if poured.size != file.size:
+            raise ConflictError(
+                f"{file.location} changed while it was registered; register it again when it is finished"
+            )
+        files.append(File(file.path, *poured))
+    tree = Tree(tuple(files))
+    if known is not None and tree != known:
+        raise ConflictError("a file changed while it was registered; register again when all are finished")
+    data = tree.to_bytes()
+    create_content(store, layout.tree(submission.model, tree.size, sha256_of(data)), data)
+    return tree
+
+
+def _commit(store: Store, submission: Submission, tree: Tree, upload: str, op: str, created: str) -> Version:
+    """Create the environment record, then the version record under the first free number."""
+    environment = submission.environment
+    digest = environment.digest
+    key = layout.environment(submission.model, digest.removeprefix("sha256:"))
+    create_content(store, key, encode(environment.to_mapping()))
+    artifact = Artifact(
+        upload,
+        f"sha256:{sha256_of(tree.to_bytes())}",
+        tree.size,
+        len(tree.files),
+        submission.files.layout,
+        submission.format,
+    )
+    numbers = ModelReader(store, submission.model).numbers
+    number = numbers[-1] + 1 if numbers else 1
+    while True:
+        record = VersionRecord(
+            submission.model,
+            number,
+            op,
+            created,
+            submission.created_by,
+            artifact,
+            EnvironmentSummary(digest, environment.python.version, len(environment.packages)),
+            submission.capture,
+            submission.source,
+            submission.description,
+            submission.tags,
+            submission.params,
+            submission.metrics,
+        )
+        data = record.to_bytes()
+        if create_once(store, layout.version(submission.model, number), data):
+            return Version(record, f"sha256:{sha256_of(data)}")
+        number += 1
+
+
+def _timestamp(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,62 @@
+"""From what a caller gives to what is registered: everything checked before anything is written."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from os import PathLike
+from pathlib import Path
+
+from modelreg import __version__
+from modelreg.environment.capture import Capture, capture, find_interpreter
+from modelreg.errors import UsageError
+from modelreg.files import find_source
+from modelreg.formats import model_format
+from modelreg.records import CaptureNote, metric
+from modelreg.reference import check_model_name
+from modelreg.registry.register import Submission
+from modelreg.settings import actor, model_name
+from modelreg.source import git_source
+
+
+def submission(
+    path: Path,
+    name: str | None,
+    python: str | PathLike[str] | None,
+    captured: Capture | None,
+    tags: Mapping[str, str] | None,
+    params: Mapping[str, str] | None,
+    metrics: Mapping[str, str | float | Decimal] | None,
+    description: str,
+) -> Submission:
+    """Look at the files, the environment and the git work tree, and check all names and values."""
+    model = name if name is not None else model_name(path)
+    files = find_source(path)
+    try:
+        check_model_name(model)
+    except UsageError as error:
+        if name is not None:
+            raise
+        raise UsageError(f"{error}; give a name: modelreg register {path} NAME") from None
+    captured = captured or capture(find_interpreter(python))
+    return Submission(
+        model,
+        files,
+        model_format(files.files, files.layout),
+        captured.environment,
+        CaptureNote(f"modelreg {__version__}", captured.kind, captured.remarks),
+        git_source(Path.cwd(), files.files[0].location.parent),
+        _plain("description", description),
+        {_plain("tag", key): _plain("tag", value) for key, value in (tags or {}).items()},
+        {_plain("param", key): _plain("param", value) for key, value in (params or {}).items()},
+        {_plain("metric", key): metric(key, value) for key, value in (metrics or {}).items()},
+        actor(),
+    )
+
+
+def _plain(what: str, text: str) -> str:
+    """Refuse what a terminal would obey, or UTF-8 cannot hold."""
+    allowed = "\n\t" if what == "description" else ""
+    if not text and what != "description":
+        raise UsageError(f"a {what} has neither an empty name nor an empty value")
+    if any(not (character.isprintable() or character in allowed) for character in text):
+        raise UsageError(f"the {what} {text!r} holds a control character")
+    return text

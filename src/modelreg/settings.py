@@ -1,0 +1,108 @@
+"""Where settings come from: the environment, the nearest pyproject.toml, the user's config file, and defaults."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modelreg.errors import UsageError
+
+_CI_ACTORS = ("MODELREG_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "CIRCLE_USERNAME")
+
+
+def registry_url(explicit: str | None = None) -> str:
+    """Return the registry to use.
+
+    `explicit`, else MODELREG_REGISTRY, else `[tool.modelreg] registry` of the nearest pyproject.toml, else `registry`
+    of the
+    user's config file, else a folder in the user's data directory. A relative folder in a file is relative to that
+    file.
+
+    Raises:
+        UsageError: a file that is read is no valid TOML.
+    """
+    url = explicit or os.environ.get("MODELREG_REGISTRY")
+    if url:
+        return url
+    project = _nearest_project()
+    if project is not None:
+        url = _table(project).get("registry")
+        if url:
+            return _beside(project, _text(url, project, "registry"))
+    # Imported here: a project or a variable usually says it all.
+    import platformdirs
+
+    config = Path(platformdirs.user_config_dir("modelreg", appauthor=False), "config.toml")
+    if config.is_file():
+        url = _toml(config).get("registry")
+        if url:
+            return _beside(config, _text(url, config, "registry"))
+    return str(Path(platformdirs.user_data_dir("modelreg", appauthor=False), "registry"))
+
+
+def model_name(path: Path) -> str:
+    """Return the name under which `path` is registered when none is given.
+
+    `[tool.modelreg] name` of the nearest pyproject.toml, else the file's stem or the folder's name.
+    """
+    project = _nearest_project()
+    name = _table(project).get("name") if project is not None else None
+    if name:
+        assert project is not None  # noqa: S101  # a name can only come from it
+        return _text(name, project, "tool.modelreg.name")
+    absolute = path.absolute()
+    return absolute.name if absolute.is_dir() else absolute.stem
+
+
+def project_models() -> dict[str, str]:
+    """Return `[tool.modelreg.models]` of the nearest pyproject.toml: a version (`3`) or alias (`@production`) each."""
+    project = _nearest_project()
+    models = _table(project).get("models", {}) if project is not None else {}
+    if not isinstance(models, dict) or not all(isinstance(value, str) for value in models.values()):
+        raise UsageError(f'{project}: [tool.modelreg.models] holds lines such as fraud = "3" or fraud = "@production"')
+    return models
+
+
+def actor() -> str:
+    """Return who is at work: MODELREG_ACTOR, else the CI system's actor, else the login name."""
+    for variable in _CI_ACTORS:
+        if os.environ.get(variable):
+            return os.environ[variable]
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
+def _nearest_project() -> Path | None:
+    folder = Path.cwd()
+    candidates = (parent / "pyproject.toml" for parent in (folder, *folder.parents))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _table(project: Path) -> Mapping[str, Any]:
+    table = _toml(project).get("tool", {}).get("modelreg", {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{project}: tool.modelreg must be a table")
+    return table
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+
+
+def _text(value: object, path: Path, name: str) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"{path}: {name} must be a string")
+    return value
+
+
+def _beside(path: Path, url: str) -> str:
+    return url if "://" in url else str(path.parent / Path(url).expanduser())

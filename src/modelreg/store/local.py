@@ -1,0 +1,204 @@
+"""A folder as a store."""
+
+import errno
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from modelreg.digest import CHUNK, Poured, pour
+from modelreg.errors import AccessDeniedError, KeyAbsentError, KeyExistsError, StoreError
+from modelreg.files import pieces
+from modelreg.store.protocol import Entry
+
+STAGING = ".tmp"
+"""The folder, in the root, of files being written. No key begins with it."""
+
+_ATTEMPTS = 10
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+
+class LocalStore:
+    """A folder, made when it is first written to. Safe with any number of writers on one machine, and on NFS.
+
+    A key appears by hard link (Windows: a rename that refuses to replace) of a file that is already on disk, so
+    nobody ever reads half a record, and of two writers one is refused.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def url(self) -> str:
+        """The folder's path."""
+        return str(self._root)
+
+    def create(self, key: str, data: bytes) -> None:
+        """Write `data` at `key`, whole and durable, only if nothing lies there."""
+        with self._translated(), self._staged() as (file, staged):
+            file.write(data)
+            _flush(file)
+            self._publish(staged, self._root / key)
+
+    def upload(self, key: str, source: Path, progress: Callable[[int], None] | None = None) -> Poured:
+        """Write a file's bytes at `key`, hashing them in the same pass."""
+        with self._translated(), self._staged() as (file, staged):
+            poured = pour(pieces(source), file.write, progress)
+            _flush(file)
+            self._publish(staged, self._root / key)
+        return poured
+
+    def read(self, key: str, limit: int) -> bytes:
+        """Return all bytes at `key`."""
+        with self._translated(), (self._root / key).open("rb") as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise StoreError(f"{self.url}/{key} is larger than {limit:,} bytes")
+        return data
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes at `key` in pieces."""
+        with self._translated(), (self._root / key).open("rb", buffering=0) as file:
+            while piece := file.read(CHUNK):
+                yield piece
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """Yield every key that begins with `prefix`, sorted, with its size."""
+        folder, _, start = prefix.rpartition("/")
+        with self._translated():
+            found = [entry for entry in self._walk(folder) if entry.key.startswith(prefix)] if start else None
+            yield from sorted(found if found is not None else self._walk(folder))
+
+    def folders(self, prefix: str) -> list[str]:
+        """Return, sorted, the names of the folders in the folder `prefix`."""
+        with self._translated():
+            try:
+                with os.scandir(self._root / prefix) as items:
+                    return sorted(item.name for item in items if item.is_dir())
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
+    def delete(self, key: str) -> None:
+        """Remove what lies at `key`, and the folders that this leaves empty."""
+        path = self._root / key
+        with self._translated():
+            path.unlink(missing_ok=True)
+            for folder in path.parents:
+                if folder == self._root:
+                    break
+                try:
+                    folder.rmdir()
+                except OSError:
+                    break
+
+    def clock(self) -> datetime:
+        """Return the time by the file system's clock: on NFS, the server's."""
+        with self._translated(), self._staged() as (file, _):
+            return datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+
+    def _walk(self, folder: str) -> Iterator[Entry]:
+        try:
+            with os.scandir(self._root / folder) as items:
+                found = list(items)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for item in found:
+            key = f"{folder}/{item.name}" if folder else item.name
+            if item.is_dir():
+                if key != STAGING:
+                    yield from self._walk(key)
+            else:
+                yield Entry(key, item.stat().st_size)
+
+    @contextmanager
+    def _staged(self) -> Iterator[tuple[BinaryIO, Path]]:
+        """Open a new file in the staging folder, and remove it in the end."""
+        folder = self._root / STAGING
+        path = folder / secrets.token_hex(16)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("xb") as file:
+                yield file, path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _publish(self, staged: Path, target: Path) -> None:
+        for attempt in range(_ATTEMPTS):
+            self._make_folder(target.parent)
+            try:
+                self._link(staged, target)
+                break
+            except FileNotFoundError:
+                # Somebody who deletes has removed the folder, which was empty until now.
+                if attempt == _ATTEMPTS - 1 or not staged.exists():
+                    raise
+        _flush_folder(target.parent)
+
+    def _link(self, staged: Path, target: Path) -> None:
+        if os.name == "nt":
+            staged.rename(target)  # Windows refuses to replace
+            return
+        try:
+            os.link(staged, target)
+        except OSError as error:
+            if error.errno in _NO_LINKS and os.access(target.parent, os.W_OK):
+                raise StoreError(
+                    f"the file system of {self.url} has no hard links, without which writers could overwrite one "
+                    "another; choose a folder on another file system"
+                ) from None
+            raise
+
+    def _make_folder(self, folder: Path) -> None:
+        missing = []
+        while not folder.is_dir():
+            missing.append(folder)
+            folder = folder.parent
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+            _flush_folder(folder.parent)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn the system's errors into the store's."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise KeyAbsentError(f"{error.filename} does not exist") from None
+        except FileExistsError as error:
+            if error.filename2 is not None:  # of a link, the only two-sided call that fails so
+                raise KeyExistsError(f"{error.filename2} exists already") from None
+            raise StoreError(f"the registry needs a folder where {error.filename} is a file") from None
+        except NotADirectoryError as error:
+            raise StoreError(f"the registry {self.url} cannot be used: {error.filename} is not in a folder") from None
+        except OSError as error:
+            if error.errno in _DENIED:
+                raise AccessDeniedError(f"no permission for {error.filename or self.url}, in the registry") from None
+            if error.errno in _FULL:
+                raise StoreError(f"the disk of the registry {self.url} is full") from None
+            raise StoreError(f"the registry {self.url} cannot be used: {error.strerror or error}") from None
+
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(file.fileno(), fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows cannot, and needs not
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,81 @@
+"""What a store can do. It knows keys and bytes, and nothing of models."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from modelreg.digest import Poured
+
+
+class Entry(NamedTuple):
+    """A key and how many bytes lie there."""
+
+    key: str
+    size: int
+
+
+class Store(Protocol):
+    """Keys and bytes: a folder, a bucket, or a dictionary in a test.
+
+    Keys are relative, with `/` between their parts, and come from `modelreg.layout`. Every method raises
+    AccessDeniedError or StoreError, never an error of the system or of an SDK. All of them are safe in threads.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where the store is, as a person would write it."""
+        ...
+
+    def create(self, key: str, data: bytes) -> None:
+        """Write `data` at `key`, whole and durable, only if nothing lies there.
+
+        Of several writers at one key exactly one succeeds.
+
+        Raises:
+            KeyExistsError: something lies there. Where the answer to an earlier attempt was lost, it may be one's own.
+        """
+        ...
+
+    def upload(self, key: str, source: Path, progress: Callable[[int], None] | None = None) -> Poured:
+        """Write a file's bytes at `key`, durable, and say what was written; `progress` is told of each piece's length.
+
+        A key that is being written is not read by anybody else.
+
+        Raises:
+            NotFoundError, AccessDeniedError: `source` cannot be read.
+        """
+        ...
+
+    def read(self, key: str, limit: int) -> bytes:
+        """Return all bytes at `key`.
+
+        Raises:
+            KeyAbsentError: nothing lies there.
+            StoreError: more than `limit` bytes lie there.
+        """
+        ...
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes at `key` in pieces of about a MiB.
+
+        Raises:
+            KeyAbsentError: nothing lies there; raised when the first piece is asked for.
+        """
+        ...
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """Yield every key that begins with `prefix`, sorted, with its size; all that was written before is seen."""
+        ...
+
+    def folders(self, prefix: str) -> list[str]:
+        """Return, sorted, the parts that stand between `prefix`, which ends in `/`, and the next `/` of some key."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove what lies at `key`; nothing lying there is no error."""
+        ...
+
+    def clock(self) -> datetime:
+        """Return the time (UTC) by the store's own clock."""
+        ...

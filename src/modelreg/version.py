@@ -1,0 +1,94 @@
+"""A version and a model as a reader of the registry sees them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modelreg.records import Artifact, CaptureNote, EnvironmentSummary, Source, VersionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A live version. digest: its record's, with `sha256:`. aliases: those that point here, `latest` left out."""
+
+    record: VersionRecord
+    digest: str
+    aliases: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the reference: `fraud:3`."""
+        return self.reference
+
+    @property
+    def reference(self) -> str:
+        """The reference by number: `fraud:3`."""
+        return f"{self.model}:{self.number}"
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.record.model
+
+    @property
+    def number(self) -> int:
+        """The version's number, from 1."""
+        return self.record.version
+
+    @property
+    def created(self) -> str:
+        """When it was registered: `YYYY-MM-DDTHH:MM:SSZ`."""
+        return self.record.created
+
+    @property
+    def created_by(self) -> str:
+        """Who registered it."""
+        return self.record.created_by
+
+    @property
+    def artifact(self) -> Artifact:
+        """The files, summed up."""
+        return self.record.artifact
+
+    @property
+    def environment(self) -> EnvironmentSummary:
+        """The environment, summed up."""
+        return self.record.environment
+
+    @property
+    def capture(self) -> CaptureNote:
+        """How the environment was read."""
+        return self.record.capture
+
+    @property
+    def source(self) -> Source | None:
+        """The git work tree it was registered from."""
+        return self.record.source
+
+    @property
+    def description(self) -> str:
+        """Free text."""
+        return self.record.description
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Tags."""
+        return self.record.tags
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """Parameters of the training."""
+        return self.record.params
+
+    @property
+    def metrics(self) -> Mapping[str, str]:
+        """Metrics, as decimal strings."""
+        return self.record.metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model with at least one live version. aliases: `(alias, version)`, by name."""
+
+    name: str
+    latest: Version
+    versions: int
+    aliases: tuple[tuple[str, int], ...]

@@ -1,0 +1,61 @@
+"""A store in a dictionary: it implements the protocol, so nothing has to be patched."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from modelreg.digest import CHUNK, Poured, pour
+from modelreg.errors import KeyAbsentError, KeyExistsError, StoreError
+from modelreg.files import pieces
+from modelreg.store import Entry
+
+
+class MemoryStore:
+    """Keys and bytes in `content`, which tests may look at and damage."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return "memory://"
+
+    def create(self, key: str, data: bytes) -> None:
+        with self._lock:
+            if key in self.content:
+                raise KeyExistsError(f"{key} exists already")
+            self.content[key] = data
+
+    def upload(self, key: str, source: Path, progress: Callable[[int], None] | None = None) -> Poured:
+        parts: list[bytes] = []
+        poured = pour(pieces(source), parts.append, progress)
+        self.create(key, b"".join(parts))
+        return poured
+
+    def read(self, key: str, limit: int) -> bytes:
+        if key not in self.content:
+            raise KeyAbsentError(f"{key} does not exist")
+        if len(self.content[key]) > limit:
+            raise StoreError(f"{key} is larger than {limit} bytes")
+        return self.content[key]
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        if key not in self.content:
+            raise KeyAbsentError(f"{key} does not exist")
+        data = self.content[key]
+        yield from (data[start : start + CHUNK] for start in range(0, len(data), CHUNK))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        yield from sorted(Entry(key, len(data)) for key, data in list(self.content.items()) if key.startswith(prefix))
+
+    def folders(self, prefix: str) -> list[str]:
+        below = (key.removeprefix(prefix) for key in list(self.content) if key.startswith(prefix))
+        return sorted({rest.partition("/")[0] for rest in below if "/" in rest})
+
+    def delete(self, key: str) -> None:
+        self.content.pop(key, None)
+
+    def clock(self) -> datetime:
+        return datetime.now(UTC)
