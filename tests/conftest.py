@@ -5,15 +5,23 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import bucket_servers
 import pytest
+from bucket_servers import fake_gcs, ministack, rclone, seaweedfs  # noqa: F401  # fixtures
+from folders import FILES, write_files
+from hypothesis import HealthCheck, settings
 from memory_store import MemoryStore
 
 from modelreg import Capture, Environment, Package, Platform, Python, Registry
-from modelreg.store import Store
+from modelreg.store import Store, open_store
 from modelreg.store.local import LocalStore
+
+# In a fresh checkout hypothesis first makes its table of Unicode, and a machine may be busy: neither is a failure.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @dataclass(frozen=True)
@@ -28,12 +36,31 @@ class Ran:
 Run = Callable[..., Ran]
 
 
-@pytest.fixture(params=["memory", "local"])
+ON_BUCKETS = {"test_store_contract", "test_protocol", "test_register", "test_bucket_transfers"}
+"""Tests that run on buckets each time; with MODELREG_TEST_EXHAUSTIVE=1 all that use a store do."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for a store on each kind of it."""
+    if "store" in metafunc.fixturenames:
+        everywhere = os.environ.get("MODELREG_TEST_EXHAUSTIVE") == "1" or metafunc.module.__name__ in ON_BUCKETS
+        metafunc.parametrize("store", ["memory", "local", *(["s3"] if everywhere else [])], indirect=True)
+
+
+@pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """Each kind of store in turn, empty."""
     if request.param == "memory":
         return MemoryStore()
-    return LocalStore(tmp_path / "registry")
+    if request.param == "local":
+        return LocalStore(tmp_path / "registry")
+    return open_store(str(request.getfixturevalue(f"{request.param}_url")))
+
+
+@pytest.fixture
+def s3_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An unused registry in S3: on ministack, or in the bucket that MODELREG_TEST_S3_URL names."""
+    return bucket_servers.unused("s3", "ministack", request, monkeypatch)
 
 
 @pytest.fixture
@@ -63,10 +90,32 @@ def captured() -> Capture:
     return Capture(environment, "venv", "/somewhere/venv")
 
 
+@pytest.fixture
+def saved_model() -> Path:
+    """A folder of several files in the working directory, one of them of more than a piece, one empty."""
+    return write_files(Path("saved_model"), FILES)
+
+
+@pytest.fixture
+def filled(registry: Registry, saved_model: Path, captured: Capture) -> Registry:
+    """A registry with fraud:1, the folder."""
+    registry.register(saved_model, "fraud", capture=captured)
+    return registry
+
+
+@pytest.fixture
+def other_environment(captured: Capture) -> Capture:
+    """The same environment with one package more."""
+    packages = (*captured.environment.packages, Package("xgboost", "2.1.1"))
+    return replace(captured, environment=replace(captured.environment, packages=packages))
+
+
 @pytest.fixture(autouse=True)
 def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a test from the user's own registry, settings, environment and git repository."""
     for name in ("MODELREG_REGISTRY", "MODELREG_DEBUG", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH"):
+        monkeypatch.delenv(name, raising=False)
+    for name in bucket_servers.LIVE:
         monkeypatch.delenv(name, raising=False)
     for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))

@@ -57,5 +57,8 @@ class MemoryStore:
     def delete(self, key: str) -> None:
         self.content.pop(key, None)
 
+    def sweep(self, before: datetime, *, apply: bool) -> int:
+        return 0  # nothing is ever half-written here
+
     def clock(self) -> datetime:
         return datetime.now(UTC)

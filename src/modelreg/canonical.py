@@ -13,15 +13,17 @@ def encode(value: object) -> bytes:
     """Return the canonical encoding of `value`: sorted keys, no white space, UTF-8.
 
     Raises:
-        IntegrityError: text that UTF-8 cannot hold, or more than MAX_BYTES.
+        IntegrityError: what JSON or UTF-8 cannot hold, or more than MAX_BYTES.
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     try:
-        data = text.encode()
-    except UnicodeEncodeError:
-        raise IntegrityError("a record holds text that is no valid Unicode") from None
+        data = _dump(value)
+    except (ValueError, TypeError, RecursionError):
+        raise IntegrityError("a record cannot hold this: only what JSON knows, and valid Unicode") from None
     if len(data) > MAX_BYTES:
-        raise IntegrityError(f"a record of {len(data):,} bytes is larger than the {MAX_BYTES:,} that are allowed")
+        raise IntegrityError(
+            f"a record of {len(data):,} bytes is larger than the {MAX_BYTES:,} that are allowed; "
+            "register fewer files, or shorter texts"
+        )
     return data
 
 
@@ -37,21 +39,26 @@ def decode(data: bytes) -> dict[str, object]:
         value: object = json.loads(
             data.decode(), object_pairs_hook=_without_duplicates, parse_float=_refuse, parse_constant=_refuse
         )
-    except (ValueError, RecursionError) as error:
-        raise IntegrityError(f"is not valid: {error}" if "key" in str(error) else "is not valid JSON") from None
-    if not isinstance(value, dict):
-        raise IntegrityError("is not a JSON object")
-    if encode(value) != data:
+        if not isinstance(value, dict):
+            raise IntegrityError("is not a JSON object")
+        canonical = _dump(value) == data
+    except (ValueError, RecursionError):
+        raise IntegrityError("is not valid JSON") from None
+    if not canonical:
         raise IntegrityError("is not in canonical form, so it was edited")
     return value
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a key stands in it twice")
+        raise IntegrityError("is not valid: a key stands in it twice")
     return value
 
 
 def _refuse(text: str) -> Never:
-    raise ValueError(f"{text} is no integer")
+    raise IntegrityError(f"is not valid: {text[:20]} is no integer")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_TOO_LARGE = 2**63
 _HEX32 = re.compile(r"[0-9a-f]{32}")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 _UPLOAD = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{32}", re.ASCII)
@@ -58,9 +59,9 @@ class Fields:
         return self.text(name) if name in self._mapping else None
 
     def integer(self, name: str) -> int:
-        """Return an integer of at least 0."""
+        """Return an integer from 0 that 63 bits hold."""
         value = self._typed(name, int)
-        if isinstance(value, bool) or value < 0:
+        if isinstance(value, bool) or not 0 <= value < _TOO_LARGE:
             raise self.damage(name, "is no number from 0")
         return value
 

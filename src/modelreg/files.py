@@ -42,12 +42,20 @@ def pieces(path: Path) -> Iterator[bytes]:
         NotFoundError, AccessDeniedError, UnsafePathError: it cannot be read, or is no regular file (any more).
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123  # a descriptor, not a path
+        with open(path, "rb", buffering=0, opener=_open_regular) as file:
             while piece := file.read(CHUNK):
                 yield piece
     except OSError as error:
         raise _unreadable(path, error) from None
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a regular file and nothing else: no symlink, and no pipe, where opening would wait for a writer."""
+    descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnsafePathError(f"{path} is no file any more")
+    return descriptor
 
 
 def find_source(path: Path) -> SourceTree:
@@ -64,6 +72,8 @@ def find_source(path: Path) -> SourceTree:
         status = root.stat()
     except OSError as error:
         raise _unreadable(path, error) from None
+    except ValueError:  # a zero byte
+        raise NotFoundError(f"there is no file or folder {str(path)!r}") from None
     except RuntimeError:  # a symlink that leads to itself, before Python 3.13
         raise UnsafePathError(f"{path} is a symlink that leads to itself") from None
     if stat.S_ISREG(status.st_mode):
@@ -77,6 +87,9 @@ def find_source(path: Path) -> SourceTree:
         raise UsageError(f"the folder {path} holds no file, so there is nothing to register")
     files.sort(key=lambda file: file.path)
     check_paths(file.path for file in files)
+    for file in files:
+        if not os.access(file.location, os.R_OK):
+            raise AccessDeniedError(f"no permission to read {file.location}")
     return SourceTree("folder" if stat.S_ISDIR(status.st_mode) else "file", tuple(files), tuple(losses))
 
 
@@ -100,7 +113,10 @@ def _files_below(root: Path) -> tuple[list[SourceFile], list[str]]:
             if not item.is_file(follow_symlinks=False):
                 what = "a symlink; put the file itself there" if item.is_symlink() else "a socket, a pipe or a device"
                 raise UnsafePathError(f"{item.path} is {what}")
-            status = item.stat(follow_symlinks=False)
+            try:
+                status = item.stat(follow_symlinks=False)
+            except OSError as error:
+                raise _unreadable(Path(item.path), error) from None
             executable += bool(status.st_mode & 0o111) and os.name != "nt"
             files.append(SourceFile(Path(item.path), path, status.st_size))
     losses = [f"{empty} empty folder{'s' * (empty > 1)}"] if empty and files else []

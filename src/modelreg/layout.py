@@ -1,11 +1,12 @@
 """Where everything lies in a registry: the keys of docs/format.md, and nothing else."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 MARKER = "modelreg.json"
 MODELS = "models/"
 
+_UPLOAD = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{32}", re.ASCII)
 _NUMBERED = re.compile(r"([0-9]{8})\.json")
 
 
@@ -41,7 +42,7 @@ def environment(name: str, sha256: str) -> str:
 
 def artifact(name: str, upload: str) -> str:
     """Return the prefix of the files of an upload."""
-    return f"{model(name)}artifacts/{upload}/"
+    return f"{artifacts(name)}{upload}/"
 
 
 def aliases(name: str) -> str:
@@ -52,6 +53,21 @@ def aliases(name: str) -> str:
 def alias(name: str, alias_name: str, move: int) -> str:
     """Return the key of one move of an alias."""
     return f"{aliases(name)}{alias_name}/{move:08d}.json"
+
+
+def annotations(name: str) -> str:
+    """Return the prefix of a model's annotation records."""
+    return f"{model(name)}annotations/"
+
+
+def annotation(name: str, number: int, fact: int) -> str:
+    """Return the key of one fact added to a version."""
+    return f"{annotations(name)}{number:08d}/{fact:08d}.json"
+
+
+def artifacts(name: str) -> str:
+    """Return the prefix of all uploads of a model."""
+    return f"{model(name)}artifacts/"
 
 
 def deletions(name: str) -> str:
@@ -82,6 +98,13 @@ def plan(name: str, number: int) -> str:
 def upload_id(start: datetime, op: str) -> str:
     """Return the name of an upload that began at `start` (UTC)."""
     return f"{start:%Y%m%dT%H%M%SZ}-{op}"
+
+
+def upload_started(upload: str) -> datetime | None:
+    """Return when an upload began (UTC), by its name; None where `upload` is no upload-id."""
+    if _UPLOAD.fullmatch(upload) is None:
+        return None
+    return datetime.strptime(upload[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def number(file_name: str) -> int | None:

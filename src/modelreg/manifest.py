@@ -1,6 +1,6 @@
 """The manifest: a version joined with its files and its environment, as YAML for people and as values for scripts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -8,10 +8,11 @@ from typing import Any
 from modelreg.canonical import MAX_BYTES, encode
 from modelreg.digest import sha256_of
 from modelreg.environment.record import Environment
-from modelreg.errors import IntegrityError
+from modelreg.errors import IntegrityError, UsageError
 from modelreg.fields import Fields, present
 from modelreg.paths import check_paths
-from modelreg.records import File, Tree
+from modelreg.records import File, Tree, content_addressed
+from modelreg.reference import check_model_name
 from modelreg.version import Version
 
 
@@ -39,6 +40,7 @@ class Manifest:
             "metrics": {name: as_number(value) for name, value in version.metrics.items()},
             "params": dict(version.params),
             "source": present(version.source) if version.source else {},
+            "copied_from": present(version.record.copied_from) if version.record.copied_from else {},
             "capture": present(version.capture),
             "artifact": artifact,
             "python": environment.python.version,
@@ -74,6 +76,10 @@ _EXPLAINED = {
 }
 
 
+_MAX_DEPTH = 100
+_SHOWN = 100  # characters of a reason
+
+
 @dataclass(frozen=True, slots=True)
 class PulledManifest:
     """What a pulled `modelreg.yaml` says: enough to check an environment and a folder without the registry."""
@@ -98,11 +104,11 @@ class PulledManifest:
             IntegrityError: it is none, is damaged, or its environment was edited.
         """
         fields = Fields(_load(text))
-        record = fields.child("environment")
-        mapping: Mapping[str, object] = record.mapping
-        if f"sha256:{sha256_of(encode(mapping))}" != fields.digest("environment_digest"):
+        record = encode(fields.child("environment").mapping)
+        sha256 = fields.digest("environment_digest").removeprefix("sha256:")
+        if sha256_of(record) != sha256:
             raise IntegrityError("was edited: its environment is not the one that was registered; pull it again")
-        environment = Environment.from_mapping(mapping)
+        environment = Environment.from_mapping(content_addressed("environment", record, sha256))
         shown = (fields.texts("dependencies"), fields.text("python"), fields.text("platform"))
         if shown != (tuple(environment.dependencies), environment.python.version, str(environment.platform)):
             raise IntegrityError("was edited: its dependencies are not those that were registered; pull it again")
@@ -111,6 +117,10 @@ class PulledManifest:
             for file in fields.child("artifact").children("files")
         )
         check_paths(file.path for file in files)
+        try:
+            check_model_name(fields.text("model"))
+        except UsageError:
+            raise fields.damage("model", "is no name of a model") from None
         return cls(
             fields.text("model"),
             fields.integer("version"),
@@ -153,12 +163,29 @@ def _load(text: str) -> dict[str, object]:
         raise IntegrityError("is too large to be a manifest")
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
+        _check_plain(yaml.parse(text, Loader=loader))
         value = yaml.load(text, Loader=loader)  # noqa: S506  # both loaders are safe ones
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise IntegrityError(f"is not valid YAML: {str(error).splitlines()[0]}") from None
+    except (yaml.YAMLError, ValueError, LookupError, RecursionError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise IntegrityError(f"is not valid YAML: {reason[:_SHOWN]!r}") from None
     if not isinstance(value, dict) or "environment" not in value:
         raise IntegrityError("is no manifest of modelreg")
     return value
+
+
+def _check_plain(events: Iterable[Any]) -> None:
+    """Refuse what no manifest holds and a few lines of YAML do harm with.
+
+    Anchors can stand for terabytes, tags for any value, and nesting that is deep enough ends the process.
+    """
+    depth = 0
+    for event in events:
+        if getattr(event, "anchor", None) is not None or getattr(event, "tag", None) is not None:
+            raise IntegrityError("is no manifest of modelreg: it holds an anchor or a tag")
+        name = type(event).__name__
+        depth += name.endswith("StartEvent") - name.endswith("EndEvent")
+        if depth > _MAX_DEPTH:
+            raise IntegrityError("is no manifest of modelreg: it is nested too deep")
 
 
 def _one_line(text: str) -> str:

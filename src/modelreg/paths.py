@@ -5,6 +5,7 @@ The rules are in docs/format.md. They are checked when registering and again whe
 
 import unicodedata
 from collections.abc import Iterable
+from itertools import pairwise
 
 from modelreg.errors import UnsafePathError
 
@@ -37,25 +38,31 @@ def check_paths(paths: Iterable[str]) -> None:
     Raises:
         UnsafePathError: one is unsafe, or two would be the same file or folder on some system.
     """
-    seen: dict[str, tuple[str, bool]] = {}
+    folded = []
     for path in paths:
         check_path(path)
-        if _fold(path) == MANIFEST:
+        if _fold(path.split("/", 1)[0]) == MANIFEST:
             raise UnsafePathError(f"the file name {path!r} is reserved for the manifest; rename the file")
-        parts = path.split("/")
-        for end in range(1, len(parts) + 1):
-            prefix, is_file = "/".join(parts[:end]), end == len(parts)
-            earlier = seen.get(_fold(prefix))
-            if earlier is None:
-                seen[_fold(prefix)] = (prefix, is_file)
-            elif is_file or earlier != (prefix, is_file):
-                raise UnsafePathError(_clash(earlier, prefix))
+        # The lowest character between the parts: what is in a folder is sorted right behind the folder itself.
+        folded.append((_fold(path).replace("/", "\0"), path))
+    for (earlier, path), (later, other) in pairwise(sorted(folded)):
+        if path == other:
+            raise UnsafePathError(f"the file name {path!r} stands twice")
+        if later.startswith(f"{earlier}\0"):
+            raise UnsafePathError(f"the file name {path!r} is also the name of the folder of {other!r}")
+        _check_spelling(path, other)
 
 
-def _clash(earlier: tuple[str, bool], prefix: str) -> str:
-    if earlier[0] != prefix:
-        return f"the file names {earlier[0]!r} and {prefix!r} differ only in case; some systems take them for one"
-    return f"the file name {prefix!r} stands twice, or is both a file and a folder"
+def _check_spelling(path: str, other: str) -> None:
+    """Refuse two paths of which a file or a folder differs in case alone."""
+    for part, other_part in zip(path.split("/"), other.split("/"), strict=False):
+        if part != other_part:
+            if _fold(part) == _fold(other_part):
+                raise UnsafePathError(
+                    f"the file names {path!r} and {other!r} differ only in case, and some systems take {part!r} and "
+                    f"{other_part!r} for one; rename one of them"
+                )
+            return
 
 
 def _fold(path: str) -> str:

@@ -3,10 +3,12 @@
 Damage of any kind (edited, truncated, another record's place) raises IntegrityError.
 """
 
-import secrets
+import math
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from modelreg.canonical import decode, encode
 from modelreg.digest import sha256_of
@@ -17,11 +19,13 @@ from modelreg.paths import check_paths
 FORMAT = 1
 
 _MAX_METRIC = 100  # characters
+_METRIC = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII)
+_SHORT = ((re.compile(r"^([+-]?)\.(?=\d)"), r"\g<1>0."), (re.compile(r"(?<=\d)\.(?=e|$)"), ""))  # .93, 5.
 
 
 def new_op() -> str:
     """Return 128 random bits that name one operation of one writer."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def seal(kind: str, op: str, created: str, created_by: str, body: Mapping[str, object]) -> bytes:
@@ -134,6 +138,16 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class CopiedFrom:
+    """The version of another registry that a version is a copy of. record: the digest of its record there."""
+
+    registry: str
+    model: str
+    version: int
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
 class VersionRecord:
     """The record whose creation makes a version."""
 
@@ -150,6 +164,7 @@ class VersionRecord:
     tags: Mapping[str, str]
     params: Mapping[str, str]
     metrics: Mapping[str, str]
+    copied_from: CopiedFrom | None = None
 
     def to_bytes(self) -> bytes:
         """Return the version record."""
@@ -166,6 +181,8 @@ class VersionRecord:
         }
         if self.source is not None:
             body["source"] = present(self.source)
+        if self.copied_from is not None:
+            body["copied_from"] = present(self.copied_from)
         return seal("version", self.op, self.created, self.created_by, body)
 
     @classmethod
@@ -174,9 +191,6 @@ class VersionRecord:
         fields = unseal("version", data)
         if (fields.text("model"), fields.integer("version")) != (model, version):
             raise IntegrityError("is damaged: it is another version's record")
-        metrics = fields.text_map("metrics")
-        if any(_decimal(value) is None for value in metrics.values()):
-            raise fields.damage("metrics", "holds what is no number")
         return cls(
             model,
             version,
@@ -190,58 +204,17 @@ class VersionRecord:
             fields.optional_text("description") or "",
             fields.text_map("tags"),
             fields.text_map("params"),
-            metrics,
+            checked_metrics(fields),
+            _copied_from(fields.optional_child("copied_from")),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """One move of an alias: it points at `version` from now on, or, with None, at nothing."""
-
-    version: int | None
-
-    @classmethod
-    def from_bytes(cls, data: bytes, model: str, alias: str) -> "Alias":
-        """Read the alias record that lies at the key of `model` and `alias`."""
-        fields = unseal("alias", data)
-        if (fields.text("model"), fields.text("alias")) != (model, alias):
-            raise IntegrityError("is damaged: it is another alias's record")
-        return cls(fields.optional_integer("version"))
-
-
-@dataclass(frozen=True, slots=True)
-class Deletion:
-    """One step in the deletion of a version. state: `deleted`, `restoring` or `restored`."""
-
-    state: str
-    why: str
-    created: str
-    created_by: str
-
-    @classmethod
-    def from_bytes(cls, data: bytes, model: str, version: int) -> "Deletion":
-        """Read the deletion record that lies at the key of `model` and `version`."""
-        fields = unseal("deletion", data)
-        if (fields.text("model"), fields.integer("version")) != (model, version):
-            raise IntegrityError("is damaged: it is another version's record")
-        return cls(
-            fields.text("state"), fields.optional_text("why") or "", fields.time("created"), fields.text("created_by")
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Uploads:
-    """The upload-ids that a garbage collection's candidates or plan name."""
-
-    artifacts: tuple[str, ...]
-
-    @classmethod
-    def from_bytes(cls, kind: str, data: bytes, model: str) -> "Uploads":
-        """Read a record of `kind` `candidates` or `plan` of a model."""
-        fields = unseal(kind, data)
-        if fields.text("model") != model:
-            raise IntegrityError("is damaged: it is another model's record")
-        return cls(fields.texts("artifacts"))
+def checked_metrics(fields: Fields) -> dict[str, str]:
+    """Return the field `metrics` of a record, empty where it is absent."""
+    metrics = fields.text_map("metrics")
+    if not all(_is_metric(value) for value in metrics.values()):
+        raise fields.damage("metrics", "holds what is no number")
+    return metrics
 
 
 def metric(name: str, value: "str | float | Decimal") -> str:
@@ -250,18 +223,16 @@ def metric(name: str, value: "str | float | Decimal") -> str:
     Raises:
         UsageError: `value` is no finite number.
     """
-    text = _decimal(str(value).strip())
-    if text is None:
-        raise UsageError(f"the metric {name} must be a finite number, not {str(value)!r}")
+    text = str(value).strip().lower()
+    for written_short, in_full in _SHORT:
+        text = written_short.sub(in_full, text)
+    if not _is_metric(text):
+        raise UsageError(f"the metric {name} must be a finite number, not {str(value)[:_MAX_METRIC]!r}")
     return text
 
 
-def _decimal(text: str) -> str | None:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return text if number.is_finite() and text.isascii() and "_" not in text and len(text) <= _MAX_METRIC else None
+def _is_metric(text: str) -> bool:
+    return len(text) <= _MAX_METRIC and _METRIC.fullmatch(text) is not None and math.isfinite(float(text))
 
 
 def _artifact(fields: Fields) -> Artifact:
@@ -292,3 +263,9 @@ def _source(fields: Fields | None) -> Source | None:
         fields.optional_flag("dirty"),
         fields.optional_text("remote"),
     )
+
+
+def _copied_from(fields: Fields | None) -> CopiedFrom | None:
+    if fields is None:
+        return None
+    return CopiedFrom(fields.text("registry"), fields.text("model"), fields.integer("version"), fields.digest("record"))

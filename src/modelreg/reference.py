@@ -36,7 +36,7 @@ class Reference:
             check_model_name(model)
             if selector.startswith("sha256:"):
                 if not is_sha256(selector.removeprefix("sha256:")):
-                    raise UsageError(f"{text!r}: after sha256: come 64 hexadecimal digits")
+                    raise UsageError(f"{_shown(text)}: after sha256: come 64 hexadecimal digits, in lower case")
                 return cls(model, digest=selector)
             return cls(model, alias=_selected_alias(selector, text))
         model, colon, selector = text.partition(":")
@@ -47,7 +47,7 @@ class Reference:
             return cls(model, version=int(selector))
         if selector[:1].isalpha():
             return cls(model, alias=_selected_alias(selector, text))
-        raise UsageError(f"{text!r}: a version is a number from 1, as in {model}:3")
+        raise UsageError(f"{_shown(text)}: a version is a number from 1 to 99999999, as in {model}:3")
 
     def __str__(self) -> str:
         """Return the shortest form that parses to this reference."""
@@ -83,7 +83,7 @@ def _selected_alias(selector: str, text: str) -> str:
     if selector == LATEST:
         return LATEST
     if selector.isdecimal():
-        raise UsageError(f"{text!r}: a version comes after a colon, an alias after an @")
+        raise UsageError(f"{_shown(text)}: a version comes after a colon, an alias after an @")
     check_alias_name(selector)
     return selector
 
@@ -93,9 +93,11 @@ def _is_name(name: str) -> bool:
 
 
 def _suggestion(name: str) -> str:
-    rule = ": use up to 63 of a-z 0-9 . _ -, beginning and ending with a letter or a digit"
-    plain = re.sub(r"[^a-z0-9._]+", "-", name.lower()).strip("-._")[:63].strip("-._")
-    return f"{rule}, such as {plain}" if _is_name(plain) else rule
+    device = is_device_name(name)
+    rule = "use up to 63 of a-z 0-9 . _ -, beginning and ending with a letter or a digit"
+    reason = "Windows takes it for a device" if device else rule
+    plain = re.sub(r"[^a-z0-9._]+", "-", f"{'my-' * device}{name.lower()}").strip("-._")[:63].strip("-._")
+    return f": {reason}{'; choose another' * device}, such as {plain}" if _is_name(plain) else f": {reason}"
 
 
 def _shown(name: str) -> str:

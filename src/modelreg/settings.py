@@ -14,9 +14,8 @@ def registry_url(explicit: str | None = None) -> str:
     """Return the registry to use.
 
     `explicit`, else MODELREG_REGISTRY, else `[tool.modelreg] registry` of the nearest pyproject.toml, else `registry`
-    of the
-    user's config file, else a folder in the user's data directory. A relative folder in a file is relative to that
-    file.
+    of the user's config file, else a folder in the user's data directory. A relative folder in a file is relative to
+    that file.
 
     Raises:
         UsageError: a file that is read is no valid TOML.
@@ -65,27 +64,32 @@ def project_models() -> dict[str, str]:
 
 def actor() -> str:
     """Return who is at work: MODELREG_ACTOR, else the CI system's actor, else the login name."""
-    for variable in _CI_ACTORS:
-        if os.environ.get(variable):
-            return os.environ[variable]
-    import getpass
+    name = next((os.environ[variable] for variable in _CI_ACTORS if os.environ.get(variable, "").strip()), None)
+    if name is None:
+        import getpass
 
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+        try:
+            name = getpass.getuser()
+        except (ImportError, KeyError, OSError):  # a container's user without a name; Windows without USERNAME
+            name = f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+    # A record holds Unicode, and a terminal would obey a control character.
+    return "".join(character if character.isprintable() else "?" for character in name.strip())
 
 
 def _nearest_project() -> Path | None:
-    folder = Path.cwd()
-    candidates = (parent / "pyproject.toml" for parent in (folder, *folder.parents))
-    return next((path for path in candidates if path.is_file()), None)
+    try:
+        folder = Path.cwd()
+        candidates = (parent / "pyproject.toml" for parent in (folder, *folder.parents))
+        return next((path for path in candidates if path.is_file()), None)
+    except OSError:  # the working directory was deleted, or a folder above it may not be looked into
+        return None
 
 
 def _table(project: Path) -> Mapping[str, Any]:
-    table = _toml(project).get("tool", {}).get("modelreg", {})
+    tools = _toml(project).get("tool", {})
+    table = tools.get("modelreg", {}) if isinstance(tools, dict) else None
     if not isinstance(table, dict):
-        raise UsageError(f"{project}: tool.modelreg must be a table")
+        raise UsageError(f"{project}: tool.modelreg must be a table, written [tool.modelreg]")
     return table
 
 
@@ -94,8 +98,10 @@ def _toml(path: Path) -> dict[str, Any]:
 
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}; see that you may read it") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is no valid TOML: {error}; correct it") from None
 
 
 def _text(value: object, path: Path, name: str) -> str:
@@ -105,4 +111,5 @@ def _text(value: object, path: Path, name: str) -> str:
 
 
 def _beside(path: Path, url: str) -> str:
-    return url if "://" in url else str(path.parent / Path(url).expanduser())
+    # What begins with ~ is expanded by whoever opens it, like one that was typed.
+    return url if "://" in url or url.startswith("~") else str(path.parent / url)

@@ -1,5 +1,6 @@
 """The git work tree a model is registered from."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -33,15 +34,12 @@ def git_source(*folders: Path) -> Source | None:
 
 def _remote(folder: Path) -> str | None:
     url = (_git(folder, "config", "--get", "remote.origin.url") or "").strip()
-    if "://" not in url:
-        user_and_host, colon, path = url.partition(":")
-        # git@host:path is SSH; a path of this machine, C:\path among them, means nothing elsewhere.
-        if not colon or "/" in user_and_host or len(user_and_host) == 1:
-            return None
-        return (
-            f"{user_and_host.rpartition('@')[0].partition(':')[0] or 'git'}@{user_and_host.rpartition('@')[2]}:{path}"
-        )
-    return redacted(url)
+    # git@host:path is SSH; a path of this machine, C:\path among them, means nothing elsewhere.
+    return redacted(url) if "://" in url else url if _SCP_LIKE.fullmatch(url) else None
+
+
+# A host has two letters, unlike a drive; a second @ could only be somebody's password in the wrong place.
+_SCP_LIKE = re.compile(r"(?:[^\s:/@]+@)?[A-Za-z0-9][A-Za-z0-9._-]+:[^\s:@?#][^\s@?#]*")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

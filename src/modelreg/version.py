@@ -2,17 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
+from modelreg.events import Annotation, Deletion
 from modelreg.records import Artifact, CaptureNote, EnvironmentSummary, Source, VersionRecord
+
+
+class State(StrEnum):
+    """Whether a version can be had: `deleted` can be restored, `collected` cannot."""
+
+    LIVE = "live"
+    DELETED = "deleted"
+    COLLECTED = "collected"
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A live version. digest: its record's, with `sha256:`. aliases: those that point here, `latest` left out."""
+    """A version: what was registered, and what was added since.
+
+    digest: its record's, with `sha256:`. aliases: those that point here, `latest` left out. Tags, metrics and
+    description are as they stand now, annotations included; `record` has them as they were registered.
+    """
 
     record: VersionRecord
     digest: str
     aliases: tuple[str, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+    state: State = State.LIVE
+    deletion: Deletion | None = None
 
     def __str__(self) -> str:
         """Return the reference: `fraud:3`."""
@@ -64,24 +81,33 @@ class Version:
         return self.record.source
 
     @property
-    def description(self) -> str:
-        """Free text."""
-        return self.record.description
-
-    @property
-    def tags(self) -> Mapping[str, str]:
-        """Tags."""
-        return self.record.tags
-
-    @property
     def params(self) -> Mapping[str, str]:
         """Parameters of the training."""
         return self.record.params
 
     @property
+    def description(self) -> str:
+        """Free text."""
+        texts = [fact.description for fact in self.annotations if fact.description is not None]
+        return texts[-1] if texts else self.record.description
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Tags."""
+        tags = dict(self.record.tags)
+        for fact in self.annotations:
+            for name in fact.remove_tags:
+                tags.pop(name, None)
+            tags |= fact.tags
+        return tags
+
+    @property
     def metrics(self) -> Mapping[str, str]:
         """Metrics, as decimal strings."""
-        return self.record.metrics
+        metrics = dict(self.record.metrics)
+        for fact in self.annotations:
+            metrics |= fact.metrics
+        return metrics
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from modelreg.cli.output import count_text, print_json, print_table, say, size_text
-from modelreg.version import Model, Version
+from modelreg.cli.output import count_text, minute, print_json, print_line, print_table, say, size_text
+from modelreg.version import Model, State, Version
 
 if TYPE_CHECKING:
     from modelreg.environment.capture import Capture
@@ -63,7 +63,8 @@ def print_models(registry: "Registry", models: Sequence[Model], form: str) -> No
         say(f"There are no models in {registry.url} yet. Register one: modelreg register model.pkl fraud")
     else:
         columns = ("MODEL", "LATEST", "VERSIONS", "ALIASES", "CREATED (UTC)", "SIZE", "FORMAT")
-        print_table(columns, [_model_row(model) for model in models], right=("LATEST", "VERSIONS", "SIZE"))
+        rows = [_model_row(model) for model in models]
+        print_table(columns, rows, right=("LATEST", "VERSIONS", "SIZE"), extra=("VERSIONS", "FORMAT"))
 
 
 def print_versions(versions: Sequence[Version], form: str) -> None:
@@ -73,9 +74,12 @@ def print_versions(versions: Sequence[Version], form: str) -> None:
     elif form == "quiet":
         for version in versions:
             typer.echo(version.reference)
+    elif not versions:
+        say("There is no such version. Deleted ones are listed with --all.")
     else:
-        columns = ("VERSION", "ALIASES", "CREATED (UTC)", "SIZE", "FORMAT", "PYTHON", "PACKAGES")
-        print_table(columns, [_version_row(version) for version in versions], right=("SIZE", "PACKAGES"))
+        columns = ("VERSION", "ALIASES", "CREATED (UTC)", "SIZE", "FORMAT", "PYTHON", "PACKAGES", "METRICS")
+        rows = [_version_row(version) for version in versions]
+        print_table(columns, rows, right=("SIZE", "PACKAGES"), extra=("METRICS",))
 
 
 def print_reports(reports: "Sequence[EnvironmentReport]", form: str) -> None:
@@ -112,6 +116,8 @@ def version_json(version: Version) -> dict[str, object]:
         "tags": dict(version.tags),
         "metrics": {name: as_number(value) for name, value in version.metrics.items()},
         "params": dict(version.params),
+        "state": version.state,
+        "copied_from": present(version.record.copied_from) if version.record.copied_from else None,
     }
 
 
@@ -131,7 +137,7 @@ def _model_row(model: Model) -> tuple[str, ...]:
         str(latest.number),
         str(model.versions),
         ", ".join(f"{alias}={number}" for alias, number in model.aliases),
-        _minute(latest.created),
+        minute(latest.created),
         size_text(latest.artifact.size),
         latest.artifact.format or latest.artifact.layout,
     )
@@ -140,17 +146,14 @@ def _model_row(model: Model) -> tuple[str, ...]:
 def _version_row(version: Version) -> tuple[str, ...]:
     return (
         version.reference,
-        ", ".join(version.aliases),
-        _minute(version.created),
+        ", ".join(version.aliases) if version.state is State.LIVE else f"({version.state})",
+        minute(version.created),
         size_text(version.artifact.size),
         version.artifact.format or version.artifact.layout,
         version.environment.python,
         str(version.environment.packages),
+        " ".join(f"{name}={value}" for name, value in version.metrics.items()),
     )
-
-
-def _minute(time: str) -> str:
-    return time[:16].replace("T", " ")
 
 
 def _report_json(report: "EnvironmentReport") -> dict[str, object]:
@@ -170,14 +173,12 @@ def _report_json(report: "EnvironmentReport") -> dict[str, object]:
 def _print_report(report: "EnvironmentReport") -> None:
     comparison, environment = report.comparison, report.capture.environment
     verdict = "fits" if report.fits else "does not fit"
-    typer.echo(f"{report.capture.prefix} (Python {environment.python.version}) {verdict} {report.reference}")
-    extras = 0
-    for finding in comparison.findings:
-        if finding.kind == "extra":
-            extras += 1
-        else:
-            typer.echo(f"  {finding.severity.value:8} {finding}")
+    told = [finding for finding in comparison.findings if finding.kind != "extra"]
+    extras = len(comparison.findings) - len(told)
+    print_line(f"{report.capture.prefix} (Python {environment.python.version}) {verdict} {report.reference}")
+    for finding in told:
+        print_line(f"  {finding.severity.value:8} {finding}")
     counted = f"{count_text(comparison.compared, 'package')}, Python and the platform were compared"
     ignored = f"; not compared: {', '.join(comparison.ignored)} (tooling)" if comparison.ignored else ""
     more = f"; {count_text(extras, 'package')} more than the model asks for" if extras else ""
-    typer.echo(f"  {counted}{ignored}{more}")
+    print_line(f"  {counted}{ignored}{more}")

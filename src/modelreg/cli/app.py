@@ -1,5 +1,6 @@
 """The application: its commands, and the one place where errors become a sentence and an exit code."""
 
+import errno
 import os
 import signal
 import sys
@@ -9,10 +10,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from modelreg import __version__
+from modelreg.cli.alias import alias
+from modelreg.cli.annotate import annotate
 from modelreg.cli.completion import VARIABLE, complete_bash
+from modelreg.cli.copy import copy
+from modelreg.cli.delete import delete
+from modelreg.cli.diff import diff
+from modelreg.cli.gc import gc
+from modelreg.cli.history import history
 from modelreg.cli.list import list_
+from modelreg.cli.output import say
 from modelreg.cli.pull import pull
 from modelreg.cli.register import register
+from modelreg.cli.restore import restore
 from modelreg.cli.show import show
 from modelreg.cli.verify_env import verify_env
 from modelreg.errors import ModelregError
@@ -31,8 +41,20 @@ for name, command in (
     ("pull", pull),
     ("verify-env", verify_env),
     ("show", show),
+    ("diff", diff),
+    ("history", history),
+    ("annotate", annotate),
+    ("delete", delete),
+    ("restore", restore),
+    ("gc", gc),
+    ("copy", copy),
 ):
     app.command(name)(command)
+app.add_typer(alias, name="alias")
+
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
+"""Why an answer cannot be written to where stdout leads."""
 
 
 class _Interrupted(BaseException):
@@ -47,9 +69,7 @@ def main(arguments: list[str]) -> int:
     """Run a command line; return its exit code, as docs/exit-codes.md lists them."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    _prepare_streams()
     if os.environ.get(VARIABLE) == "complete_bash":
         sys.stdout.write(complete_bash(lambda: app(arguments, prog_name="modelreg")))
         return 0
@@ -57,20 +77,33 @@ def main(arguments: list[str]) -> int:
         app(arguments, prog_name="modelreg")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
-    except ModelregError as error:
-        return _fail(str(error), error.exit_code)
-    except _Interrupted as interrupted:
-        return _fail("interrupted; nothing is left half-done", interrupted.exit_code)
-    except Exception as error:  # noqa: BLE001  # the last line of defence: a sentence, not a traceback
-        return _fail(f"a fault of modelreg itself, {type(error).__name__}: {error}; see it with modelreg --debug", 1)
+    except (_Interrupted, Exception) as error:  # noqa: BLE001  # the last line of defence: a sentence, not a traceback
+        if os.environ.get("MODELREG_DEBUG"):
+            traceback.print_exc()
+        sentence, code = _said(error)
+        say(f"error: {sentence}")
+        return code
     return 0
 
 
-def _fail(message: str, code: int) -> int:
-    if os.environ.get("MODELREG_DEBUG"):
-        traceback.print_exc()
-    typer.echo(f"error: {message}", err=True)
-    return code
+def _prepare_streams() -> None:
+    """Make it possible to print anything, anywhere: a closed stream swallows it, a narrow encoding escapes it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  # for good
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _said(error: BaseException) -> tuple[str, int]:
+    if isinstance(error, ModelregError):
+        return str(error), error.exit_code
+    if isinstance(error, _Interrupted):
+        return "interrupted; nothing is left half-done", error.exit_code
+    if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
+        return f"the answer cannot be written: {error.strerror}", 1
+    return f"a fault of modelreg itself, {type(error).__name__}: {error}; see it with modelreg --debug", 1
 
 
 def _interrupt(number: int, _: object) -> NoReturn:

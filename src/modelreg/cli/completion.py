@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "_MODELREG_COMPLETE"
 
-_BREAKS = (":", "@", "=")
+_BREAKS = frozenset(":@=")
 
 
 def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -26,6 +26,19 @@ def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
         return [model.name for model in registry.models(on_damage=lambda _: None) if model.name.startswith(incomplete)]
     except ModelregError:
         return []
+
+
+def complete_alias(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the aliases there are of the model that was named before, or of all models."""
+    from modelreg.errors import ModelregError
+
+    named = ctx.params.get("model") or ctx.params.get("reference")
+    model = named.partition(":")[0].partition("@")[0] if isinstance(named, str) else None
+    try:
+        aliases = {one.alias for one in _registry(ctx).aliases(model)}
+    except ModelregError:
+        return []
+    return sorted(alias for alias in aliases if alias.startswith(incomplete))
 
 
 def complete_reference(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -41,33 +54,45 @@ def complete_reference(ctx: typer.Context, incomplete: str) -> list[str]:
         return []
     if incomplete[len(name)] == "@":
         aliases = sorted(alias for version in versions for alias in version.aliases)
-        return [f"{name}@{alias}" for alias in [*aliases, "latest"]]
-    return [version.reference for version in versions]
+        selected = [f"{name}@{alias}" for alias in [*aliases, "latest"]]
+    else:
+        selected = [version.reference for version in versions]
+    return [one for one in selected if one.startswith(incomplete)]
 
 
 def complete_bash(app: Callable[[], object]) -> str:
     """Answer bash, which cuts words at `:`, `@` and `=` and replaces only what comes after the last of them.
 
     The words are put together again before the application sees them, and what bash will not replace is cut off the
-    answer.
+    answer. Where COMP_WORDBREAKS was changed, so that a word came whole, the answer is whole, too.
     """
-    words = shlex.split(os.environ.get("COMP_WORDS", ""))
+    words = os.environ.get("COMP_WORDS", "").split("\n")
     current = int(os.environ.get("COMP_CWORD", "0"))
-    words += [""] * (current + 1 - len(words))
+    words = [_unquoted(word) for word in (*words, *[""] * (current + 1))][: current + 1]
     joined: list[str] = []
-    for position, word in enumerate(words[: current + 1]):
-        apart = position == 0 or not (word in _BREAKS or words[position - 1] in _BREAKS)
-        if apart:
-            joined.append(word)
-        else:
+    for position, word in enumerate(words):
+        if position and (_is_break(word) or _is_break(words[position - 1])):
             joined[-1] += word
+        else:
+            joined.append(word)
     os.environ["COMP_WORDS"] = shlex.join(joined)
     os.environ["COMP_CWORD"] = str(len(joined) - 1)
     answer = io.StringIO()
     with redirect_stdout(answer), suppress(SystemExit):
         app()
-    kept = max(joined[-1].rfind(separator) for separator in _BREAKS) + 1
+    kept = len(joined[-1]) - (0 if _is_break(words[-1]) else len(words[-1]))
     return "".join(f"{line[kept:]}\n" for line in answer.getvalue().splitlines())
+
+
+def _is_break(word: str) -> bool:
+    return word != "" and _BREAKS.issuperset(word)
+
+
+def _unquoted(word: str) -> str:
+    try:
+        return "".join(shlex.split(word))
+    except ValueError:  # a quotation that is still being typed
+        return word.lstrip("\"'")
 
 
 def _registry(ctx: typer.Context) -> "Registry":

@@ -1,28 +1,87 @@
 """modelreg list."""
 
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from modelreg.cli.completion import complete_alias
 from modelreg.cli.options import JsonOption, ModelArgument, QuietOption, RegistryOption
 
 
 def list_(
-    model: ModelArgument = None, registry: RegistryOption = None, json: JsonOption = False, quiet: QuietOption = False
+    model: ModelArgument = None,
+    alias: Annotated[
+        list[str] | None,
+        typer.Option("--alias", metavar="NAME", help="Those that this alias points at.", autocompletion=complete_alias),
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="K[=V]", help="Those with this tag.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", metavar="COND", help="Those whose metric meets it: 'auc>=0.9'.")
+    ] = None,
+    depends_on: Annotated[
+        list[str] | None, typer.Option("--depends-on", metavar="REQ", help="Those that pin such a package: 'numpy<2'.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Those registered since: 2026-11-01, or a time.")
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="ORDER",
+            help="metric:NAME (highest first; those without it are left out), metric:NAME:asc, or created.",
+        ),
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = None,
+    deleted: Annotated[bool, typer.Option("--all", help="Deleted versions, too.")] = False,
+    registry: RegistryOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """List the models of the registry, or the versions of one model, newest first.
+    """List the models of the registry, the versions of one model, newest first, or those that meet conditions.
 
-    Example: modelreg list fraud
+    Conditions without a model look through all models; all of them must hold.
+
+    Example: modelreg list fraud --metric 'auc>=0.9' --sort metric:auc --limit 1
     """
     from modelreg.cli.answers import print_models, print_versions
     from modelreg.cli.output import warn
     from modelreg.errors import IntegrityError
     from modelreg.registry import Registry
+    from modelreg.search import MetricCondition, Query
+    from modelreg.times import since as beginning
 
+    query = Query(
+        tuple(alias or ()),
+        _tags(tag or ()),
+        tuple(MetricCondition.parse(text) for text in metric or ()),
+        tuple(depends_on or ()),
+        beginning(since) if since else None,
+        sort,
+        limit,
+        deleted,
+    )
     opened = Registry.open(registry)
     damage: list[IntegrityError] = []
     form = "json" if json else "quiet" if quiet else "text"
-    if model is None:
+    if model is None and query.is_empty:
         print_models(opened, opened.models(damage.append), form)
     else:
-        print_versions(opened.versions(model, damage.append), form)
+        print_versions(opened.find(query, model, damage.append), form)
     for error in damage[:-1]:
         warn(str(error))
     if damage:
         raise damage[-1]
+
+
+def _tags(conditions: Sequence[str]) -> dict[str, str | None]:
+    from modelreg.errors import UsageError
+
+    tags: dict[str, str | None] = {}
+    for condition in conditions:
+        name, equals, value = condition.partition("=")
+        if not name or tags.get(name, value) != value:
+            raise UsageError(f"--tag {condition!r}: write it as key or key=value, once for each key")
+        tags[name] = value if equals else tags.get(name)
+    return tags

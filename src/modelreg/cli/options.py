@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from modelreg.cli.completion import complete_model, complete_reference
+from modelreg.cli.completion import complete_alias, complete_model, complete_reference
 
 RegistryOption = Annotated[
     str | None,
@@ -41,3 +41,22 @@ ModelArgument = Annotated[
         metavar="[MODEL]", help="List the versions of this model.", autocompletion=complete_model, show_default=False
     ),
 ]
+RequiredModelArgument = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="The model's name.", autocompletion=complete_model, show_default=False),
+]
+TagOption = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag; may be repeated.")]
+MetricOption = Annotated[list[str] | None, typer.Option("--metric", metavar="K=V", help="A metric; may be repeated.")]
+AliasOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--alias", metavar="NAME", help="Point this alias at it; may be repeated.", autocompletion=complete_alias
+    ),
+]
+AtOption = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TIME", help="What the alias pointed at then: 2026-11-01 (its end, UTC) or a time."),
+]
+WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for the history.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+NoInputOption = Annotated[bool, typer.Option("--no-input", help="Never ask; fail where a question would come.")]

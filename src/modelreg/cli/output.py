@@ -7,11 +7,25 @@ from collections.abc import Sequence
 import typer
 
 _STEP = 1000
+_SHORT = 20  # characters
+_GAP = 2  # characters between columns
+
+
+def clean(text: str) -> str:
+    """Return text as one line that no terminal takes for commands; it may come from somebody else's records."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def say(text: str) -> None:
     """Print a line of talk to stderr."""
-    typer.echo(text, err=True)
+    typer.echo(clean(text), err=True)
+
+
+def print_line(text: str) -> None:
+    """Print a line for people to stdout."""
+    typer.echo(clean(text))
 
 
 def warn(text: str) -> None:
@@ -24,10 +38,15 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Print a table: drawn on a terminal, aligned columns elsewhere. right: the columns of numbers."""
-    if sys.stdout.isatty():
-        _draw(columns, rows, right)
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), extra: Sequence[str] = ()
+) -> None:
+    """Print a table: drawn on a terminal that is wide enough, aligned columns elsewhere.
+
+    right: the columns of numbers. extra: those that a narrow terminal can do without.
+    """
+    rows = [[clean(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty() and _draw(columns, rows, right, extra):
         return
     lines = [columns, *rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
@@ -49,26 +68,48 @@ def size_text(size: int) -> str:
     return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
 
 
+def minute(time: str) -> str:
+    """Return a time of a record to the minute: `2026-11-22 14:30`."""
+    return time[:16].replace("T", " ")
+
+
 def count_text(count: int, noun: str) -> str:
     """Return a count with its noun: `1 file`, `3 files`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str], extra: Sequence[str]) -> bool:
+    """Draw a table, without columns that are empty; tell whether the terminal is wide enough for it."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    for index, column in enumerate(columns):
+    console = Console()
+    widths = {
+        index: max(len(row[index]) for row in (columns, *rows))
+        for index in range(len(columns))
+        if any(row[index] for row in rows)
+    }
+    # What is long is folded; a time or a size is never broken.
+    least = {index: min(width, _SHORT) + _GAP for index, width in widths.items()}
+    for index in list(widths):
+        if columns[index] in extra and sum(least.values()) - _GAP > console.width:
+            del widths[index], least[index]
+    if sum(least.values()) - _GAP > console.width:
+        return False
+    table = Table(
+        box=box.SIMPLE_HEAD, header_style="bold", padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False
+    )
+    for index, width in widths.items():
         table.add_column(
-            column,
-            justify="right" if column in right else "left",
+            columns[index],
+            justify="right" if columns[index] in right else "left",
             style="cyan" if index == 0 else "",
-            no_wrap=index == 0,
+            no_wrap=width <= _SHORT,
             overflow="fold",
         )
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+        table.add_row(*(Text(row[index]) for index in widths))
+    console.print(table)
+    return True

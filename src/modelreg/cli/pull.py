@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from modelreg.cli.options import JsonOption, PythonOption, QuietOption, ReferenceArgument, RegistryOption
+from modelreg.cli.options import AtOption, JsonOption, PythonOption, QuietOption, ReferenceArgument, RegistryOption
 
 
 def pull(
@@ -14,6 +14,7 @@ def pull(
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="The folder to write to. Default: ./<model>/<version>."),
     ] = None,
+    at: AtOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that differ.")] = False,
     verify_env: Annotated[
         bool,
@@ -26,7 +27,9 @@ def pull(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write a version's files and modelreg.yaml, its manifest, and print the folder. Every byte is verified.
+    """Write a version's files and manifest into a folder.
+
+    Every byte is verified on the way; a wrong one leaves nothing behind. Prints the folder.
 
     Example: modelreg pull fraud:3 -o serving/model
     """
@@ -35,15 +38,15 @@ def pull(
     from modelreg.environment.capture import capture, find_interpreter
     from modelreg.errors import UsageError
     from modelreg.registry import Registry
+    from modelreg.times import until
 
     if python is not None and not verify_env:
         raise UsageError("--python says which environment to check; add --verify-env")
     environment = capture(find_interpreter(python), in_process=True) if verify_env else None
+    opened = Registry.open(registry)
+    version = opened.resolve(reference, at=until(at) if at else None)
     with shown(quiet=quiet) as progress:
-        pulled = Registry.open(registry).pull(
-            reference, output, force=force, environment=environment, progress=progress
-        )
-    version = pulled.version
+        pulled = opened.pull(version, output, force=force, environment=environment, progress=progress)
     if not quiet:
         what = f"{count_text(version.artifact.files, 'file')}, {size_text(version.artifact.size)}"
         say(

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from modelreg.cli.options import JsonOption, PythonOption, QuietOption, RegistryOption
+from modelreg.cli.options import (
+    AliasOption,
+    JsonOption,
+    MetricOption,
+    PythonOption,
+    QuietOption,
+    RegistryOption,
+    TagOption,
+)
 
 
 def register(
@@ -19,10 +27,9 @@ def register(
         ),
     ] = None,
     python: PythonOption = None,
-    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag; may be repeated.")] = None,
-    metric: Annotated[
-        list[str] | None, typer.Option("--metric", metavar="K=V", help="A metric; may be repeated.")
-    ] = None,
+    alias: AliasOption = None,
+    tag: TagOption = None,
+    metric: MetricOption = None,
     param: Annotated[
         list[str] | None, typer.Option("--param", metavar="K=V", help="A parameter; may be repeated.")
     ] = None,
@@ -34,7 +41,9 @@ def register(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Store a model and the environment it needs as a new version, and print its reference.
+    """Store a model with the environment it needs as a new version.
+
+    Prints its reference: fraud:3. Bytes that the registry has already are not stored again.
 
     Example: modelreg register model.pkl fraud --metric auc=0.93
     """
@@ -55,6 +64,7 @@ def register(
             metrics=pairs("--metric", metric),
             params=pairs("--param", param),
             description=description,
+            aliases=alias or (),
             if_changed=if_changed,
             progress=progress,
         )

@@ -2,24 +2,32 @@
 
 import typer
 
-from modelreg.cli.options import JsonOption, QuietOption, ReferenceArgument, RegistryOption
+from modelreg.cli.options import AtOption, JsonOption, QuietOption, ReferenceArgument, RegistryOption
 
 
 def show(
-    reference: ReferenceArgument, registry: RegistryOption = None, json: JsonOption = False, quiet: QuietOption = False
+    reference: ReferenceArgument,
+    at: AtOption = None,
+    registry: RegistryOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Print the manifest of a version: what was registered, with which environment, as YAML.
+    """Print the manifest of a version, as YAML.
+
+    It says what was registered, by whom, from where, and with which environment.
 
     Example: modelreg show fraud:3
     """
     from modelreg.cli.output import print_json
     from modelreg.registry import Registry
+    from modelreg.times import until
 
     opened = Registry.open(registry)
+    version = opened.resolve(reference, at=until(at) if at else None)
     if quiet:
-        typer.echo(opened.resolve(reference).reference)
+        typer.echo(version.reference)
         return
-    manifest = opened.show(reference)
+    manifest = opened.show(version)
     if json:
         print_json(manifest.to_mapping() | {"aliases": list(manifest.version.aliases)})
     else:

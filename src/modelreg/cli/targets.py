@@ -30,11 +30,10 @@ def reports(references: list[str], python: str | None, registry: str | None) -> 
             f"in pyproject.toml, or run it where a {MANIFEST} was pulled"
         )
     captured = capture(find_interpreter(python), in_process=True)
-    opened = Registry.open(registry)
     return [
         verify_pulled(read_pulled(Path(reference)), captured)
         if _is_path(reference)
-        else opened.verify_env(reference, environment=captured)
+        else Registry.open(registry).verify_env(reference, environment=captured)
         for reference in wanted
     ]
 

@@ -24,7 +24,9 @@ def verify_env(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Check that an environment is the one a model needs: exit 0 if it fits, 3 if it does not.
+    """Check that an environment is the one a model needs.
+
+    Names every difference. Exit 0 if it fits, 3 if it does not.
 
     Example: modelreg verify-env fraud@production --python serving/.venv
     """

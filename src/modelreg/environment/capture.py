@@ -2,13 +2,11 @@
 
 import json
 import os
-import secrets
-import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from modelreg.environment import probe
@@ -50,16 +48,10 @@ def find_interpreter(python: str | os.PathLike[str] | None = None) -> Interprete
     Raises:
         NotFoundError: there is no such interpreter.
     """
-    if python is not None:
-        return Interpreter(_executable(os.fspath(python)), "--python")
-    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
-        folder = os.environ.get(variable)
-        if folder:
-            path = _in_folder(Path(folder))
-            if path is None:
-                raise NotFoundError(f"{variable} is {folder}, which holds no Python; deactivate it or use --python")
-            return Interpreter(path, variable)
-    return Interpreter(Path(sys.executable), "the running interpreter")
+    try:
+        return _chosen(None if python is None else os.fspath(python))
+    except (OSError, RuntimeError) as error:  # a folder that is not ours to look into; a home that nobody has
+        raise NotFoundError(f"the interpreter cannot be looked for: {error}; give another one with --python") from None
 
 
 def capture(interpreter: Interpreter, *, in_process: bool = False) -> Capture:
@@ -79,26 +71,38 @@ def capture(interpreter: Interpreter, *, in_process: bool = False) -> Capture:
         Platform(facts["system"], facts["machine"], *libc),
         packages,
     )
-    if facts["pythonpath"]:
-        remarks = (*remarks, "PYTHONPATH was set: its packages are part of this environment")
+    for fact, remark in _ADDED.items():
+        if facts[fact]:
+            remarks = (*remarks, remark)
     return Capture(environment, _kind(facts), facts["prefix"], remarks)
 
 
+_ADDED = {
+    "pythonpath": "PYTHONPATH was set: its packages are part of this environment",
+    "user_site": "the user's own site-packages folder was in use: its packages are part of this environment",
+}
+
+
 def _own_facts() -> dict[str, Any]:
-    facts = probe.facts()
     # The first entry is the folder of the script that was started, unless Python was told to leave it out (-P).
-    paths = sys.path if sys.flags.safe_path else sys.path[1:]
-    return {**facts, "distributions": probe.distributions(paths)}
+    return probe.facts(sys.path if sys.flags.safe_path else sys.path[1:])
 
 
 def _is_running_one(interpreter: Interpreter) -> bool:
+    """Tell whether another process of this interpreter would see what this one does."""
     flags = sys.flags
-    altered = flags.isolated or flags.no_site or flags.ignore_environment or flags.no_user_site
-    return not altered and interpreter.path.absolute() == Path(sys.executable).absolute()
+    if flags.isolated or flags.no_site or flags.ignore_environment or flags.no_user_site:
+        return False
+    # The same binary from the same folder, called python, python3 or python3.11, has the same environment.
+    other, own = interpreter.path.absolute(), Path(sys.executable).absolute()
+    return other == own or (other.parent.resolve() == own.parent.resolve() and other.resolve() == own.resolve())
 
 
 def _ask(interpreter: Interpreter) -> dict[str, Any]:
-    word = f"modelreg-{secrets.token_hex(8)}:"
+    # Imported here: the running interpreter is read without it.
+    import subprocess
+
+    word = f"modelreg-{os.urandom(8).hex()}:"
     command = [str(interpreter.path), str(Path(probe.__file__)), word]
     environ = {name: value for name, value in os.environ.items() if name != "__PYVENV_LAUNCHER__"}
     try:
@@ -106,41 +110,73 @@ def _ask(interpreter: Interpreter) -> dict[str, Any]:
             command, capture_output=True, timeout=TIMEOUT, env=environ, stdin=subprocess.DEVNULL, check=False
         )
     except subprocess.TimeoutExpired:
-        raise EnvironmentUnreadableError(f"{interpreter.path} did not answer within {TIMEOUT} s") from None
+        raise EnvironmentUnreadableError(
+            f"{interpreter.path} did not answer within {TIMEOUT} s; give another one with --python"
+        ) from None
     except OSError as error:
-        raise EnvironmentUnreadableError(f"{interpreter.path} cannot be run: {error.strerror}") from None
+        raise EnvironmentUnreadableError(
+            f"{interpreter.path} cannot be run ({error.strerror}); give another one with --python"
+        ) from None
     # What comes before the word was printed by the environment's own start-up files.
-    _, found, document = answer.stdout.decode("utf-8", "replace").partition(word)
+    _, found, document = answer.stdout.decode("utf-8", "replace").rpartition(word)
     try:
         facts: dict[str, Any] = json.loads(document.splitlines()[0]) if found else {}
     except (ValueError, IndexError):
         facts = {}
     if not facts:
-        said = answer.stderr.decode("utf-8", "replace").strip().splitlines()
-        reason = f": {said[-1][:200]}" if said else ""
+        reason = _reason(answer.stderr.decode("utf-8", "replace"))
         raise EnvironmentUnreadableError(
-            f"{interpreter.path} is no Python 3.8 or later that can be read; it exited with {answer.returncode}{reason}"
+            f"{interpreter.path} is no Python 3.8 or later that can be read (it exited with "
+            f"{answer.returncode}{reason}); give another one with --python"
         )
     return facts
 
 
+def _reason(said: str) -> str:
+    """Pick the line of standard error that tells most: a traceback's last, else the first."""
+    lines = said.strip().splitlines()
+    if not lines:
+        return ""
+    line = lines[-1] if any(line.startswith("Traceback") for line in lines) else lines[0]
+    return ": " + "".join(character if character.isprintable() else "?" for character in line[:200])
+
+
+def _chosen(python: str | None) -> Interpreter:
+    if python is not None:
+        return Interpreter(_executable(python), "--python")
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        folder = os.environ.get(variable)
+        if folder:
+            path = _in_folder(Path(folder).absolute())
+            if path is None:
+                raise NotFoundError(f"{variable} is {folder}, which holds no Python; deactivate it or use --python")
+            return Interpreter(path, variable)
+    if not sys.executable:
+        raise NotFoundError("the running program does not know which Python runs it; use --python")
+    return Interpreter(Path(sys.executable), "the running interpreter")
+
+
 def _executable(python: str) -> Path:
-    path = Path(python).expanduser()
-    if path.is_dir():
-        inside = _in_folder(path)
-        if inside is None:
-            raise NotFoundError(f"there is no Python in the folder {python}")
+    if not python:
+        raise NotFoundError("--python is empty; give the path of a Python executable or environment")
+    # Absolute, because a bare name or a path that lost its ./ would be looked for on the PATH when it is run.
+    path = Path(python).expanduser().absolute()
+    inside = _in_folder(path)
+    if inside is not None:
         return inside
+    # A bare name is a command, even beside a folder of sources called python.
+    command = which(python) if Path(python).name == python else None
+    if command is not None:
+        return Path(command).absolute()
     if path.is_file():
         return path
-    command = shutil.which(python) if Path(python).name == python else None
-    if command is None:
-        raise NotFoundError(f"there is no interpreter {python}; give the path of a Python executable or environment")
-    return Path(command)
+    if path.is_dir():
+        raise NotFoundError(f"there is no Python in the folder {python}; give the folder of an environment")
+    raise NotFoundError(f"there is no interpreter {python}; give the path of a Python executable or environment")
 
 
 def _in_folder(folder: Path) -> Path | None:
-    names = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe")
+    names = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe", "bin/python.exe")
     return next((path for name in names if (path := folder / name).is_file()), None)
 
 

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from modelreg.environment.record import Origin, Package, normalized
+from modelreg.digest import is_sha256
+from modelreg.environment.record import TOOLING, Origin, Package, is_name, is_word, normalized
 
 
 def read_distributions(found: Iterable[Mapping[str, Any]]) -> tuple[tuple[Package, ...], tuple[str, ...]]:
@@ -17,21 +18,24 @@ def read_distributions(found: Iterable[Mapping[str, Any]]) -> tuple[tuple[Packag
     distributions = list(found)
     linked = {dist["target"] for dist in distributions if "target" in dist}
     packages: dict[str, Package] = {}
+    folders: dict[str, str] = {}
     remarks: list[str] = []
     for dist in distributions:
         if "target" in dist:
             continue
-        name, version = _identity(dist)
-        if not name or not version:
-            remarks.append(f"{dist['file']} has no name or no version, so it was left out")
+        package = _package(dist, remarks)
+        if package is None:
             continue
-        package = _package(dist, name, version, remarks)
         if package.origin is None and dist["folder"] in linked:
-            package = Package(package.name, version, package.raw_name, Origin("editable"))
+            package = Package(package.name, package.version, package.raw_name, Origin("editable"))
         first = packages.setdefault(package.name, package)
-        if first is not package:
+        if first is package:
+            folders[package.name] = dist["folder"]
+        elif package.name not in TOOLING and (
+            first.version != package.version or folders[package.name] == dist["folder"]
+        ):
             remarks.append(
-                f"{package.name} is there twice, {first.version} and {version}; the first on the path counts"
+                f"{package.name} is there twice, {first.version} and {package.version}; the first on the path counts"
             )
     return tuple(packages[name] for name in sorted(packages)), tuple(remarks)
 
@@ -53,27 +57,45 @@ def redacted(url: str) -> str | None:
     return urlunsplit((parts.scheme, location, parts.path, "", ""))
 
 
-def _identity(dist: Mapping[str, Any]) -> tuple[str, str]:
-    stem = dist["file"].removesuffix(".dist-info").removesuffix(".egg-info")
-    name, _, version = stem.partition("-")
-    version = version.partition("-")[0]
-    return dist.get("name") or name, dist.get("version") or version
-
-
-def _package(dist: Mapping[str, Any], name: str, version: str, remarks: list[str]) -> Package:
+def _package(dist: Mapping[str, Any], remarks: list[str]) -> Package | None:
+    """Return the package that a distribution is, or None where it cannot be told."""
+    file = _printable(dist["file"])
+    if "zip" in dist:
+        remarks.append(f"{file} is a file on the path; packages in it are not recorded")
+        return None
+    if file.startswith("~"):
+        remarks.append(f"{file} is left over from an interrupted installation, so it was left out")
+        return None
+    name, version = dist.get("name", ""), dist.get("version", "")
+    complete = is_name(name) and is_word(version)
+    if not complete:
+        of_folder = _named(file)
+        name, version = name if is_name(name) else of_folder[0], version if is_word(version) else of_folder[1]
+    if not is_name(name) or not is_word(version):
+        remarks.append(f"{file} has no valid name or no valid version, so it was left out")
+        return None
     if "error" in dist:
         remarks.append(f"the metadata of {name} cannot be read: {dist['error']}; its folder's name was taken")
     elif "latin1" in dist:
         remarks.append(f"the metadata of {name} is not UTF-8")
-    elif "name" not in dist or "version" not in dist:
-        remarks.append(f"the metadata of {name} is incomplete; its folder's name was taken")
-    canonical = normalized(name)
+    elif not complete:
+        remarks.append(f"the metadata of {name} lacks a valid name or version; its folder's name was taken")
     try:
         origin = _origin(dist)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         remarks.append(f"the direct_url.json of {name} is damaged, so where it came from is unknown")
         origin = None
+    canonical = normalized(name)
     return Package(canonical, version, None if name == canonical else name, origin)
+
+
+def _named(file: str) -> tuple[str, str]:
+    """Take name and version from a file's name; that of an .egg-info goes on with the Python it is for."""
+    if file.endswith(".dist-info"):
+        name, _, version = file.removesuffix(".dist-info").partition("-")
+        return name, version
+    name, _, version = file.removesuffix(".egg-info").removesuffix(".egg").partition("-")
+    return name, version.partition("-")[0]
 
 
 def _origin(dist: Mapping[str, Any]) -> Origin | None:
@@ -81,20 +103,35 @@ def _origin(dist: Mapping[str, Any]) -> Origin | None:
         return Origin("conda")  # its direct_url.json names a folder of the machine that built it
     if "direct_url" in dist:
         return _direct_origin(json.loads(dist["direct_url"]))
-    if Path(dist["folder"]).match("/usr/lib/*/dist-packages"):
+    if dist.get("installer") == "rpm" or PurePosixPath(dist["folder"]).match("/usr/lib/*/dist-packages"):
         return Origin("distribution")
     return None
 
 
 def _direct_origin(direct: Mapping[str, Any]) -> Origin:
     """Read direct_url.json (PEP 610)."""
-    url = redacted(direct["url"])
-    subdirectory = direct.get("subdirectory")
+    url = redacted(_word(direct["url"]))
+    subdirectory = _optional_word(direct.get("subdirectory"))
     if "vcs_info" in direct:
         vcs = direct["vcs_info"]
-        return Origin("vcs", url, vcs["vcs"], vcs["commit_id"], vcs.get("requested_revision"), subdirectory)
+        revision = _optional_word(vcs.get("requested_revision"))
+        return Origin("vcs", url, _word(vcs["vcs"]), _word(vcs["commit_id"]), revision, subdirectory)
     if "dir_info" in direct:
         return Origin("editable" if direct["dir_info"].get("editable") else "directory")
     archive = direct["archive_info"]
     sha256 = archive.get("hashes", {}).get("sha256") or archive.get("hash", "").partition("sha256=")[2]
-    return Origin("archive", url, subdirectory=subdirectory, sha256=sha256 or None)
+    return Origin("archive", url, subdirectory=subdirectory, sha256=sha256 if is_sha256(sha256) else None)
+
+
+def _optional_word(value: object) -> str | None:
+    return None if value is None else _word(value)
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str) or not is_word(value):
+        raise TypeError("no text without white space")
+    return value
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,20 +1,17 @@
 """Tell what is installed for the interpreter that runs this file, and nothing else.
 
-It runs in interpreters that do not have modelreg, so it needs only the standard library of CPython 3.8, and it
-imports as
-little as it can: what it imports, it pays for in every capture. It imports no installed package and parses nothing that
-can be parsed outside. Run as a script, it prints the word it is given and then one JSON document.
+It runs in interpreters that do not have modelreg, so it needs only the standard library of CPython 3.8, and it imports
+as little as it can: what it imports, it pays for in every capture, and a file of the environment may shadow it. It
+imports no installed package and parses nothing that can be parsed outside. Run as a script, it prints the word it is
+given and then one JSON document.
 """
 
 import os
 import sys
 
-if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
-    del sys.path[0]  # this file's own folder: a server's interpreter would not see it
 
-
-def facts():
-    """Return what the interpreter says of itself."""
+def facts(paths):
+    """Return what the interpreter says of itself, and the distributions on `paths`."""
     return {
         "python": _python_version(),
         "implementation": sys.implementation.name,
@@ -25,7 +22,8 @@ def facts():
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
         "pythonpath": bool(os.environ.get("PYTHONPATH")) and not sys.flags.ignore_environment,
-        "distributions": distributions(sys.path),
+        "user_site": _user_site(),
+        "distributions": distributions(paths),
     }
 
 
@@ -37,64 +35,80 @@ def distributions(paths):
     found = []
     seen = set()
     for entry in paths:
+        if not isinstance(entry, str):
+            continue  # imports pass it over, too
         folder = os.path.realpath(entry)
         if folder in seen:
             continue
         seen.add(folder)
         try:
             names = os.listdir(folder)
+        except NotADirectoryError:
+            found.append({"folder": folder, "file": os.path.basename(folder), "zip": True})
+            continue
         except OSError:
-            continue  # a zip file, or a folder that does not exist: nothing pip would list
+            continue  # it does not exist, or imports cannot see into it either
+        # Within a folder, .dist-info comes before .egg-info, as it does for importlib.metadata.
+        found += [_distribution(folder, name) for name in names if name.endswith(".dist-info")]
+        found += [_distribution(folder, name) for name in names if name.endswith(".egg-info")]
+        if folder.endswith(".egg") and "EGG-INFO" in names:
+            found.append(_distribution(folder, "EGG-INFO"))
         for name in names:
-            if name.endswith((".dist-info", ".egg-info")) and name[0] != "~":
-                found.append(_distribution(folder, name))
-            elif name.endswith(".egg-link"):
-                target = (_text(os.path.join(folder, name)) or "").split("\n")[0].strip()
-                found.append({"folder": folder, "file": name, "target": os.path.realpath(target)})
+            target = _text(folder + os.sep + name) if name.endswith(".egg-link") else None
+            if target:
+                found.append({"folder": folder, "file": name, "target": os.path.realpath(target.splitlines()[0])})
     return found
 
 
 def _distribution(folder, name):
-    path = os.path.join(folder, name)
-    dist = {"folder": folder, "file": name}
+    path = folder + os.sep + name
+    dist = {"folder": folder, "file": os.path.basename(folder) if name == "EGG-INFO" else name}
     if name.endswith(".egg-info") and os.path.isfile(path):
         metadata = path
     else:
-        metadata = os.path.join(path, "METADATA" if name.endswith(".dist-info") else "PKG-INFO")
+        metadata = path + os.sep + ("METADATA" if name.endswith(".dist-info") else "PKG-INFO")
         for key, file in (("installer", "INSTALLER"), ("direct_url", "direct_url.json")):
-            text = _text(os.path.join(path, file))
-            if text:
+            text = _text(path + os.sep + file)
+            if text is not None:
                 dist[key] = text
     try:
         _read_headers(metadata, dist)
     except OSError as error:
-        dist["error"] = error.strerror or "cannot be read"
+        dist["error"] = error.strerror or "it cannot be read"
     return dist
 
 
 def _read_headers(path, dist):
-    with open(path, "rb") as file:
+    with open(path, "rb", 0) as file:
         head = file.read(1024)
-        if b"\nVersion:" not in head or b"\nName:" not in head:
-            head += file.read(1 << 20)
-    head = head.replace(b"\r\n", b"\n").split(b"\n\n", 1)[0]
+        lines = head[: head.rfind(b"\n") + 1]  # the last one may have been cut in the middle
+        if b"\nName:" not in lines or b"\nVersion:" not in lines:
+            lines = head + file.read(1 << 20)
+    lines = lines.replace(b"\r\n", b"\n").split(b"\n\n", 1)[0]
     try:
-        text = head.decode("utf-8-sig")
+        text = lines.decode("utf-8").lstrip("\ufeff")
     except UnicodeDecodeError:
-        text = head.decode("latin-1")
+        text = lines.decode("latin-1")
         dist["latin1"] = True
     for line in text.split("\n"):
-        for key in ("Name", "Version"):
-            if line.startswith(key + ":") and key.lower() not in dist:
-                dist[key.lower()] = line[len(key) + 1 :].strip()
+        key, _, value = line.partition(":")
+        key = key.lower()
+        if key in ("name", "version") and key not in dist:
+            dist[key] = value.strip()
 
 
 def _text(path):
+    """Return what a small file holds; nothing where it cannot be read, None where it does not exist."""
     try:
-        with open(path, "rb") as file:
-            return file.read(1 << 20).decode("utf-8", "replace").strip()
-    except OSError:
+        with open(path, "rb", 0) as file:
+            data = file.read(1024)  # asking for a megabyte at once takes longer than all else here
+            if len(data) == 1024:
+                data += file.read(1 << 20)
+            return data.decode("utf-8", "replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:
+        return ""
 
 
 def _python_version():
@@ -122,11 +136,49 @@ def _libc():
     try:
         name, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").split()
     except (AttributeError, OSError, ValueError):
-        return ["musl", None] if "musl" in (_soabi() or "") else None
+        return ["musl", None] if sys.platform == "linux" and _is_musl() else None
     return [name, version]
 
 
-if __name__ == "__main__":
-    import json
+def _is_musl():
+    try:
+        # Pythons before 3.10 were built for musl with a tag that says gnu, so the loader is looked for, too.
+        return "musl" in (_soabi() or "") or any(name.startswith("ld-musl-") for name in os.listdir("/lib"))
+    except OSError:
+        return False
 
-    sys.stdout.write("\n" + sys.argv[1] + json.dumps(facts()) + "\n")
+
+def _user_site():
+    site = sys.modules.get("site")
+    return bool(getattr(site, "ENABLE_USER_SITE", False)) and getattr(site, "USER_SITE", None) in sys.path
+
+
+def _json(value):
+    """Encode what `facts` returns; importing json itself would take longer than all the rest."""
+    try:
+        from _json import encode_basestring_ascii as quoted
+    except ImportError:
+        from json import dumps as quoted
+
+    def encoded(value):
+        if isinstance(value, dict):
+            return "{" + ",".join([quoted(key) + ":" + encoded(item) for key, item in value.items()]) + "}"
+        if isinstance(value, list):
+            return "[" + ",".join([encoded(item) for item in value]) + "]"
+        return quoted(value) if isinstance(value, str) else {True: "true", False: "false", None: "null"}[value]
+
+    return encoded(value)
+
+
+def _print(word):
+    """Answer past sys.stdout, which the environment's start-up files may have replaced, or given another encoding."""
+    # Python puts this file's own folder first, where it does so at all; a server's interpreter would not see it.
+    here = os.path.dirname(os.path.realpath(__file__))
+    paths = sys.path[1:] if sys.path and os.path.realpath(sys.path[0]) == here else sys.path
+    answer = ("\n" + word + _json(facts(paths)) + "\n").encode("ascii")
+    while answer:
+        answer = answer[os.write(1, answer) :]
+
+
+if __name__ == "__main__":
+    _print(sys.argv[1])

@@ -14,6 +14,18 @@ TOOLING = frozenset({"modelreg", "pip", "uv"})
 """Packages that install and check, and that no model computes with."""
 
 _LOCAL = ("directory", "editable")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_RELEASE = re.compile(r"[0-9]+(\.[0-9]+)*")
+
+
+def is_name(text: str) -> bool:
+    """Tell whether `text` can name a package (PEP 508)."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_word(text: str) -> bool:
+    """Tell whether `text` is one word: not empty, printable, without white space."""
+    return bool(text) and text.isprintable() and " " not in text
 
 
 def normalized(name: str) -> str:
@@ -52,16 +64,19 @@ class Package:
         name = self.raw_name or self.name
         origin = self.origin
         if origin is None or origin.kind in ("conda", "distribution"):
-            return f"{name}=={self.version}"
+            return _pin(name, self.version)
         if origin.url is None or origin.kind in _LOCAL:
             return None
         fragments = [f"subdirectory={origin.subdirectory}"] if origin.subdirectory else []
         if origin.kind == "vcs":
+            if not origin.vcs or not origin.commit:
+                return None
             url = f"{origin.vcs}+{origin.url}@{origin.commit}"
         else:
             url = origin.url
             fragments += [f"sha256={origin.sha256}"] if origin.sha256 else []
-        return f"{name} @ {url}" + (f"#{'&'.join(fragments)}" if fragments else "")
+        url += f"#{'&'.join(fragments)}" if fragments else ""
+        return f"{name} @ {url}" if is_word(url) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +104,7 @@ class Platform:
 
     def __str__(self) -> str:
         """Return it as a person would say it: `linux x86_64, glibc 2.36`."""
-        libc = f", {self.libc} {self.libc_version}" if self.libc else ""
+        libc = f", {self.libc} {self.libc_version or ''}".rstrip() if self.libc else ""
         return f"{self.system} {self.machine}{libc}"
 
 
@@ -150,12 +165,36 @@ class Environment:
         return [package for package in self.packages if package.requirement is None and package.name not in TOOLING]
 
 
+def _pin(name: str, version: str) -> str | None:
+    if not _RELEASE.fullmatch(version):
+        # Imported here: most versions are plain numbers, and need no more than a look.
+        from packaging.version import InvalidVersion, Version
+
+        try:
+            Version(version)
+        except InvalidVersion:
+            # What is no version by PEP 440 is compared as text, by what understands it at all.
+            return None if set(version) & _ENDS else f"{name}==={version}"
+    return f"{name}=={version}"
+
+
+_ENDS = set(";),")
+"""What ends a version after `===`."""
+
+
 def _package(fields: Fields) -> Package:
     origin = fields.optional_child("origin")
+    name, version, raw_name = fields.text("name"), fields.text("version"), fields.optional_text("raw_name")
+    if not is_name(name) or name != normalized(name):
+        raise fields.damage("name", "is no normalised name of a package")
+    if raw_name is not None and (not is_name(raw_name) or normalized(raw_name) != name):
+        raise fields.damage("raw_name", "is no spelling of the name")
+    if not is_word(version):
+        raise fields.damage("version", "is no version")
     return Package(
-        fields.text("name"),
-        fields.text("version"),
-        fields.optional_text("raw_name"),
+        name,
+        version,
+        raw_name,
         None if origin is None else Origin(origin.text("kind"), *(origin.optional_text(name) for name in _ORIGIN)),
     )
 

@@ -1,25 +1,31 @@
 """The registry: what the command line and every other caller stand on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelreg import layout
-from modelreg.environment.record import Environment
-from modelreg.errors import EnvironmentMismatchError, IntegrityError, NotFoundError
+from modelreg.errors import EnvironmentMismatchError, IntegrityError, NotFoundError, UsageError
 from modelreg.progress import ProgressCallback
-from modelreg.records import Tree, content_addressed
-from modelreg.reference import Reference, check_model_name
-from modelreg.registry.ledger import check_marker, read_content
+from modelreg.reference import Reference, check_alias_name, check_model_name
+from modelreg.registry.ledger import check_marker
 from modelreg.registry.model import ModelReader
+from modelreg.search import Query
+from modelreg.settings import actor
 from modelreg.store import Store, open_store
 from modelreg.version import Model, Version
 
 if TYPE_CHECKING:
+    from modelreg.difference import Change
     from modelreg.environment.capture import Capture
     from modelreg.manifest import Manifest
+    from modelreg.registry.alias import Alias, Moved
+    from modelreg.registry.gc import Collected
+    from modelreg.registry.history import Happening
     from modelreg.registry.pull import Pulled
     from modelreg.registry.register import Registered
     from modelreg.registry.verify import EnvironmentReport
@@ -64,6 +70,7 @@ class Registry:
         params: Mapping[str, str] | None = None,
         metrics: Mapping[str, str | float | Decimal] | None = None,
         description: str = "",
+        aliases: Sequence[str] = (),
         if_changed: bool = False,
         progress: ProgressCallback | None = None,
     ) -> "Registered":
@@ -71,7 +78,8 @@ class Registry:
 
         name: the model; without it, `[tool.modelreg] name` of the nearest pyproject.toml, else the file's stem.
         python: the interpreter whose environment is captured; see `find_interpreter`. `capture`: one captured already.
-        if_changed: return the newest version that holds the same bytes and environment, if there is one.
+        aliases: point these at the version. if_changed: return the newest version that holds the same bytes and
+        environment, if there is one.
 
         Raises:
             UsageError, NotFoundError, UnsafePathError: what was given cannot be registered.
@@ -82,8 +90,13 @@ class Registry:
         from modelreg.registry.register import register
         from modelreg.registry.submit import submission
 
+        for alias in aliases:
+            check_alias_name(alias)
         submitted = submission(Path(path), name, python, capture, tags, params, metrics, description)
-        return register(self._store, submitted, if_changed=if_changed, progress=progress)
+        registered = register(self._store, submitted, if_changed=if_changed, progress=progress)
+        for alias in aliases:
+            self.set_alias(registered.version, alias, why="registered", force=True)
+        return replace(registered, version=self.resolve(registered.version.reference)) if aliases else registered
 
     def models(self, on_damage: Callable[[IntegrityError], None] | None = None) -> tuple[Model, ...]:
         """Return the models that have a live version, by name.
@@ -107,15 +120,27 @@ class Registry:
         Raises:
             NotFoundError: there is no such model.
         """
-        check_model_name(model)
-        check_marker(self._store)
-        reader = ModelReader(self._store, model)
-        if not reader.numbers:
-            raise NotFoundError(f"there is no model {model} in {self.url}; see modelreg list")
-        return tuple(reader.live(on_damage))
+        return tuple(self._reader(model).live(on_damage))
 
-    def resolve(self, reference: str | Reference) -> Version:
+    def find(
+        self, query: Query, model: str | None = None, on_damage: Callable[[IntegrityError], None] | None = None
+    ) -> tuple[Version, ...]:
+        """Return the versions of one model, or of all, that meet a query.
+
+        on_damage: told of each record that is damaged, which is then passed over; without it, the first one is raised.
+
+        Raises:
+            UsageError: the query makes no sense.
+            NotFoundError: there is no such model.
+        """
+        from modelreg.registry.find import find
+
+        return find(self._store, self._readers(model), query, on_damage)
+
+    def resolve(self, reference: str | Reference, *, at: str | None = None) -> Version:
         """Return the version that a reference names.
+
+        at: what its alias pointed at then, `YYYY-MM-DDTHH:MM:SSZ`.
 
         Raises:
             UsageError: it is no reference.
@@ -123,26 +148,20 @@ class Registry:
         """
         parsed = reference if isinstance(reference, Reference) else Reference.parse(reference)
         check_marker(self._store)
-        return ModelReader(self._store, parsed.model).resolve(parsed)
+        return ModelReader(self._store, parsed.model).resolve(parsed, at)
 
-    def show(self, reference: str | Reference | Version) -> "Manifest":
+    def show(self, reference: str | Reference | Version, *, at: str | None = None) -> "Manifest":
         """Return the manifest of a version: the version joined with its files and its environment.
+
+        at: as in `resolve`.
 
         Raises:
             UsageError, NotFoundError: as `resolve`.
         """
-        from modelreg.manifest import Manifest
+        from modelreg.registry.show import show
 
-        version = reference if isinstance(reference, Version) else self.resolve(reference)
-        sha256 = version.artifact.digest.removeprefix("sha256:")
-        key = layout.tree(version.model, version.artifact.size, sha256)
-        data = read_content(self._store, key, sha256)
-        try:
-            tree = Tree.from_bytes(data, sha256)
-        except IntegrityError as error:
-            raise type(error)(f"{version.reference} in {self.url} {error}") from None
-        record, environment = self._environment(version)
-        return Manifest(version, tree, environment, record)
+        version = reference if isinstance(reference, Version) else self.resolve(reference, at=at)
+        return show(self._store, version)
 
     def pull(
         self,
@@ -194,16 +213,194 @@ class Registry:
             EnvironmentUnreadableError: the environment cannot be captured.
         """
         from modelreg.environment.capture import capture, find_interpreter
+        from modelreg.registry.show import read_environment
         from modelreg.registry.verify import verify_version
 
         version = reference if isinstance(reference, Version) else self.resolve(reference)
         captured = environment or capture(find_interpreter(python))
         model = ModelReader(self._store, version.model)
-        return verify_version(version, captured, model, lambda other: self._environment(other)[1])
+        return verify_version(version, captured, model, lambda other: read_environment(self._store, other)[1])
 
-    def _environment(self, version: Version) -> tuple[Mapping[str, object], Environment]:
-        sha256 = version.environment.digest.removeprefix("sha256:")
-        key = layout.environment(version.model, sha256)
-        data = read_content(self._store, key, sha256)
-        record = content_addressed("environment", data, sha256)
-        return record, Environment.from_mapping(record)
+    def history(self, model: str) -> "tuple[Happening, ...]":
+        """Return what happened to a model, oldest first.
+
+        Raises:
+            NotFoundError: there is no such model.
+        """
+        from modelreg.registry.history import history
+
+        return history(self._reader(model))
+
+    def diff(
+        self, before: str | Reference | Version, after: "str | Reference | Version | Capture"
+    ) -> "tuple[Change, ...]":
+        """Return what changed from one version to another, or to a captured environment.
+
+        Raises:
+            UsageError, NotFoundError: as `resolve`.
+        """
+        from modelreg.difference import difference, environment_difference
+        from modelreg.environment.capture import Capture
+
+        manifest = self.show(before)
+        if isinstance(after, Capture):
+            return environment_difference(manifest.environment, after.environment)
+        return difference(manifest, self.show(after))
+
+    def aliases(self, model: str | None = None) -> "tuple[Alias, ...]":
+        """Return the aliases of one model, or of all, by name.
+
+        Raises:
+            NotFoundError: there is no such model.
+        """
+        from modelreg.registry.alias import aliases
+
+        return tuple(alias for reader in self._readers(model) for alias in aliases(reader))
+
+    def set_alias(
+        self, reference: str | Reference | Version, alias: str, *, why: str = "", force: bool = False
+    ) -> "Moved":
+        """Point an alias at a version. force: also when somebody else moves it at the same moment.
+
+        Raises:
+            ConflictError: somebody else moved it, or deleted the version, at the same moment; the message says who.
+            UsageError, NotFoundError: as `resolve`.
+        """
+        from modelreg.registry.alias import move_alias
+
+        version = reference if isinstance(reference, Version) else self.resolve(reference)
+        return move_alias(self._store, version.model, alias, version.number, actor(), why=why, force=force)
+
+    def remove_alias(self, model: str, alias: str, *, why: str = "") -> "Moved":
+        """Remove an alias; its history stays.
+
+        Raises:
+            ConflictError: somebody else moved it at the same moment.
+            NotFoundError: there is no such alias.
+        """
+        from modelreg.registry.alias import move_alias
+
+        self._reader(model)
+        return move_alias(self._store, model, alias, None, actor(), why=why)
+
+    def roll_back_alias(self, model: str, alias: str, *, why: str = "") -> "Moved":
+        """Point an alias at the version it pointed at before; done again, at the one before that.
+
+        Raises:
+            ConflictError: somebody else moved it at the same moment.
+            NotFoundError: there is nothing to go back to, or it was deleted.
+        """
+        from modelreg.registry.alias import roll_back_alias
+
+        self._reader(model)
+        return roll_back_alias(self._store, model, alias, actor(), why=why)
+
+    def annotate(
+        self,
+        reference: str | Reference | Version,
+        *,
+        tags: Mapping[str, str] | None = None,
+        metrics: Mapping[str, str | float | Decimal] | None = None,
+        description: str | None = None,
+        remove_tags: Sequence[str] = (),
+    ) -> Version:
+        """Add facts to a version; its own record never changes.
+
+        Raises:
+            UsageError: nothing was given, or a value is none; also as `resolve`.
+            NotFoundError: as `resolve`.
+        """
+        from modelreg.registry.annotate import annotate
+        from modelreg.registry.submit import checked_metrics, checked_pairs, checked_text
+
+        version = reference if isinstance(reference, Version) else self.resolve(reference)
+        return annotate(
+            self._store,
+            version,
+            actor(),
+            tags=checked_pairs("tag", tags),
+            metrics=checked_metrics(metrics),
+            description=None if description is None else checked_text("description", description),
+            remove_tags=tuple(remove_tags),
+        )
+
+    def delete(self, reference: str | Reference | Version, *, why: str = "") -> Version:
+        """Delete a version: it can be restored until a garbage collection takes its files. Numbers never come back.
+
+        Raises:
+            ConflictError: an alias points at it.
+            UsageError, NotFoundError: as `resolve`.
+        """
+        from modelreg.registry.delete import delete
+
+        version = reference if isinstance(reference, Version) else self.resolve(reference)
+        return delete(self._store, version, actor(), why=why)
+
+    def restore(self, reference: str | Reference, *, why: str = "") -> Version:
+        """Bring a deleted version back; one that is live stays as it is.
+
+        Raises:
+            UsageError: the reference has no version number.
+            NotFoundError: there is no such version, or its files were collected.
+        """
+        from modelreg.registry.delete import restore
+
+        parsed = reference if isinstance(reference, Reference) else Reference.parse(reference)
+        if parsed.version is None:
+            raise UsageError(f"{reference}: name the version by its number, as in {parsed.model}:3")
+        check_marker(self._store)
+        return restore(self._store, parsed.model, parsed.version, actor(), why=why)
+
+    def gc(self, *, apply: bool = False, grace: timedelta | None = None) -> "Collected":
+        """Remove files that no live version refers to, and what killed writers left; without `apply`, only say which.
+
+        grace: what is younger, or was deleted more recently, stays; 24 hours when not given.
+
+        Raises:
+            IntegrityError: a record is damaged, so that it is not known what is referred to.
+        """
+        from modelreg.registry.gc import GRACE, collect
+
+        check_marker(self._store)
+        return collect(self._store, actor(), apply=apply, grace=GRACE if grace is None else grace)
+
+    def copy(
+        self,
+        reference: str | Reference | Version,
+        target: "Registry",
+        *,
+        aliases: Sequence[str] = (),
+        progress: ProgressCallback | None = None,
+    ) -> "Registered":
+        """Copy a version into another registry, once: the same bytes, environment, provenance and annotations.
+
+        aliases: point these at the copy. Its number and its record are the other registry's.
+
+        Raises:
+            IntegrityError: the version is damaged here; nothing was written.
+            UsageError, NotFoundError: as `resolve`.
+        """
+        from modelreg.registry.copy import copy
+
+        for alias in aliases:
+            check_alias_name(alias)
+        copied = copy(self._store, self.show(reference), target._store, actor(), progress=progress)  # noqa: SLF001
+        for alias in aliases:
+            target.set_alias(copied.version, alias, why="copied", force=True)
+        return replace(copied, version=target.resolve(copied.version.reference)) if aliases else copied
+
+    def _readers(self, model: str | None) -> Iterator[ModelReader]:
+        if model is not None:
+            yield self._reader(model)
+            return
+        check_marker(self._store)
+        for name in self._store.folders(layout.MODELS):
+            yield ModelReader(self._store, name)
+
+    def _reader(self, model: str) -> ModelReader:
+        check_model_name(model)
+        check_marker(self._store)
+        reader = ModelReader(self._store, model)
+        if not reader.numbers:
+            raise NotFoundError(f"there is no model {model} in {self.url}; see modelreg list")
+        return reader

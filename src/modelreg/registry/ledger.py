@@ -1,42 +1,52 @@
 """Creating and reading records, whatever happens to the answers on the way."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from modelreg import layout
 from modelreg.canonical import MAX_BYTES
 from modelreg.digest import sha256_of
-from modelreg.errors import IntegrityError, KeyAbsentError, KeyExistsError, StoreError
+from modelreg.errors import AccessDeniedError, IntegrityError, KeyAbsentError, StoreError
+from modelreg.events import Stamp
 from modelreg.records import new_op, seal, unseal
 from modelreg.store import Store
+from modelreg.times import timestamp
 
 _ATTEMPTS = 5
 
 
 def create_once(store: Store, key: str, data: bytes) -> bool:
-    """Create a record that holds its writer's `op`; tell whether it is there now, or False: somebody else's is.
+    """Create a record; tell whether these bytes are there now, or False: somebody else's are.
 
-    An answer that was lost is settled by reading the record back (docs/protocol.md).
+    An answer that was lost is settled by reading the record back (docs/protocol.md); the writer's `op` in it makes
+    the bytes its own.
 
     Raises:
-        StoreError: after some attempts nobody's record is there.
+        StoreError: after some attempts nobody's record is there, or the store cannot be asked.
     """
     failure: StoreError | None = None
     for _ in range(_ATTEMPTS):
         try:
             store.create(key, data)
-        except KeyAbsentError:
-            raise
         except StoreError as error:
             failure = error
         else:
             return True
-        try:
-            present = store.read(key, MAX_BYTES)
-        except KeyAbsentError:
-            continue
-        return present == data
+        with suppress(StoreError):  # absent, or this answer was lost too: again
+            return store.read(key, MAX_BYTES) == data
     raise StoreError(f"{store.url} did not keep the record {key}: {failure}")
+
+
+def append(store: Store, key: Callable[[int], str], number: int, data: bytes) -> int:
+    """Create a record as the first free one of a numbered sequence, from `number` on; return its number."""
+    while not create_once(store, key(number), data):
+        number += 1
+    return number
+
+
+def stamp(store: Store, actor: str) -> Stamp:
+    """Return who writes a record, and when, by the store's clock."""
+    return Stamp(new_op(), timestamp(store.clock()), actor)
 
 
 def create_content(store: Store, key: str, data: bytes) -> None:
@@ -45,11 +55,8 @@ def create_content(store: Store, key: str, data: bytes) -> None:
     Raises:
         IntegrityError: what lies there is damaged.
     """
-    try:
-        store.create(key, data)
-    except KeyExistsError:
-        if store.read(key, MAX_BYTES) != data:
-            raise IntegrityError(f"the record {key} in {store.url} is damaged; remove it, and register again") from None
+    if not create_once(store, key, data):
+        raise IntegrityError(f"the record {key} in {store.url} is damaged; remove it, and register again")
 
 
 @contextmanager
@@ -102,10 +109,10 @@ def mark(store: Store, created: str, created_by: str) -> None:
     if not create_once(store, layout.MARKER, seal("registry", new_op(), created, created_by, {})):
         check_marker(store)
         return
-    try:
-        store.create(layout.MARKER, seal("registry", new_op(), created, created_by, {}))
-    except KeyExistsError:
+    if not create_once(store, layout.MARKER, seal("registry", new_op(), created, created_by, {})):
         return
+    with suppress(AccessDeniedError, StoreError):
+        store.delete(layout.MARKER)  # else the next writer would take it for a registry
     raise StoreError(
         f"{store.url} lets a record be created twice, so two writers could overwrite one another; "
         "it cannot hold a registry"

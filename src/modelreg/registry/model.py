@@ -5,19 +5,21 @@ from functools import cached_property
 
 from modelreg import layout
 from modelreg.digest import sha256_of
-from modelreg.errors import IntegrityError, KeyAbsentError, NotFoundError
-from modelreg.records import Alias, Deletion, Uploads, VersionRecord
+from modelreg.errors import IntegrityError, KeyAbsentError, NotFoundError, UsageError
+from modelreg.events import DELETED, RESTORING, Annotation, Deletion, Move, Uploads
+from modelreg.records import VersionRecord
 from modelreg.reference import LATEST, Reference
 from modelreg.registry.ledger import reading
 from modelreg.store import Store
-from modelreg.version import Version
+from modelreg.times import until
+from modelreg.version import State, Version
 
 
 class ModelReader:
     """Reads one model of a store.
 
-    The numbers of its versions are listed when it is made. Records are read when they are asked for, and then
-    remembered: they never change.
+    The numbers of its versions are listed when it is made, and everything else when it is first asked for. Both are
+    then remembered: for a fresh look, make a new reader.
     """
 
     def __init__(self, store: Store, name: str) -> None:
@@ -43,35 +45,55 @@ class ModelReader:
             self._records[number] = record, f"sha256:{sha256_of(data)}"
         return self._records[number]
 
-    def version(self, number: int) -> Version:
-        """Return a live version.
+    def look(self, number: int) -> Version:
+        """Return a version, whether it is live or not.
 
         Raises:
-            NotFoundError: there is none, or it was deleted or collected; the message says which.
+            NotFoundError: there never was one.
             IntegrityError: its record is damaged.
         """
         record, digest = self.record(number)
         deletion = self.deletion(number)
-        if record.artifact.upload in self.collected:
-            raise NotFoundError(f"{self.name}:{number} was deleted for good; its files are gone")
-        if deletion is not None:
-            why = f": {deletion.why}" if deletion.why else ""
-            raise NotFoundError(
-                f"{self.name}:{number} was deleted by {deletion.created_by} on {deletion.created[:10]}{why}"
-            )
-        return Version(record, digest, self._names_of(number))
+        collected = record.artifact.upload in self.collected
+        state = State.COLLECTED if collected else State.DELETED if deletion else State.LIVE
+        names = self._names.get(number, ())
+        return Version(record, digest, names, tuple(self.annotations(number)), state, deletion)
+
+    def version(self, number: int) -> Version:
+        """Return a live version.
+
+        Raises:
+            NotFoundError: there is none, or it was deleted or collected; the message says by whom and why.
+            IntegrityError: its record is damaged.
+        """
+        version = self.look(number)
+        if version.state is State.LIVE:
+            return version
+        gone = (
+            "its files are gone" if version.state is State.COLLECTED else f"modelreg restore {version} brings it back"
+        )
+        raise NotFoundError(f"{version} was deleted{_by(version.deletion)}; {gone}")
 
     def live(self, on_damage: Callable[[IntegrityError], None] | None = None) -> Iterator[Version]:
-        """Yield the live versions, newest first.
+        """Yield the live versions, newest first; `on_damage` as in `all`."""
+        return (version for version in self.all(on_damage) if version.state is State.LIVE)
+
+    def all(self, on_damage: Callable[[IntegrityError], None] | None = None) -> Iterator[Version]:
+        """Yield all versions, newest first.
 
         on_damage: told of each record that is damaged, which is then passed over; without it, the first one ends the
         listing.
         """
+        try:
+            self._names, self.collected  # noqa: B018  # what all versions need is told once where it is damaged
+        except IntegrityError as error:
+            if on_damage is None:
+                raise
+            on_damage(error)
+            return
         for number in reversed(self.numbers):
             try:
-                yield self.version(number)
-            except NotFoundError:
-                continue
+                yield self.look(number)
             except IntegrityError as error:
                 if on_damage is None:
                     raise
@@ -79,9 +101,7 @@ class ModelReader:
 
     def count(self) -> int:
         """Return how many versions are live; damaged records count."""
-        if self.collected:
-            return sum(1 for _ in self.live(on_damage=lambda _: None))
-        return sum(1 for number in self.numbers if self.deletion(number) is None)
+        return sum(self._counts(number) for number in self.numbers)
 
     def latest(self) -> Version:
         """Return the highest live version.
@@ -90,16 +110,27 @@ class ModelReader:
             NotFoundError: the model has none.
         """
         version = next(self.live(), None)
-        if version is None:
-            raise NotFoundError(f"there is no model {self.name} in {self.store.url}; see modelreg list")
-        return version
+        if version is not None:
+            return version
+        if self.numbers:
+            raise NotFoundError(f"all versions of {self.name} were deleted; see modelreg list {self.name} --all")
+        raise self._no_model()
 
-    def resolve(self, reference: Reference) -> Version:
+    def resolve(self, reference: Reference, at: str | None = None) -> Version:
         """Return the live version that a reference to this model names.
 
+        at: what the alias pointed at then (`modelreg.times.until`); `latest` is what had been registered until then.
+
         Raises:
+            UsageError: `at` is no time, or the reference names no alias, and so the same version at any time.
             NotFoundError: there is none; the message says what there is.
         """
+        if at is not None:
+            if reference.alias is None:
+                raise UsageError(
+                    f"{reference} is the same version at any time; ask for an alias, as in fraud@production"
+                )
+            at = until(at)
         if reference.version is not None:
             return self.version(reference.version)
         if reference.digest is not None:
@@ -108,52 +139,88 @@ class ModelReader:
                     return version
             raise NotFoundError(f"no version of {self.name} has the digest {reference.digest}")
         if reference.alias == LATEST:
-            return self.latest()
-        if reference.alias not in self.aliases:
-            self.latest()
-            known = ", ".join(self.aliases) or "none"
-            raise NotFoundError(f"{self.name} has no alias {reference.alias}; its aliases: {known}")
-        return self.version(self.aliases[reference.alias])
+            return self.latest() if at is None else self._latest_at(at)
+        assert reference.alias is not None  # noqa: S101  # one of the three is always there
+        return self.version(self._target(reference.alias, at))
 
     @cached_property
     def aliases(self) -> dict[str, int]:
-        """Where each alias points, by name."""
-        moves: dict[str, int] = {}
-        for alias, number in _nested(self.store, layout.aliases(self.name)):
-            moves[alias] = max(number, moves.get(alias, 0))
+        """Where each alias points now, by name."""
         pointing = {}
-        for alias, number in moves.items():
-            with reading(self.store, layout.alias(self.name, alias, number)) as data:
-                target = Alias.from_bytes(data, self.name, alias).version
+        for alias in sorted(self._moves):
+            target = self.target(alias)
             if target is not None:
                 pointing[alias] = target
         return pointing
 
+    @cached_property
+    def _names(self) -> dict[int, tuple[str, ...]]:
+        """The aliases that point at each version, by name."""
+        names: dict[int, tuple[str, ...]] = {}
+        for alias, number in self.aliases.items():
+            names[number] = (*names.get(number, ()), alias)
+        return names
+
+    def target(self, alias: str) -> int | None:
+        """Return the version that an alias points at now, or None."""
+        last = self.last_move(alias)
+        return self.move(alias, last).version if last else None
+
+    def last_move(self, alias: str) -> int:
+        """Return the number of an alias's last move; 0 where there is none."""
+        return max(self._moves.get(alias, ()), default=0)
+
+    def moves(self, alias: str) -> list[Move]:
+        """Return all moves of an alias, oldest first."""
+        return [self.move(alias, number) for number in sorted(self._moves.get(alias, ()))]
+
+    def move(self, alias: str, number: int) -> Move:
+        """Return one move of an alias."""
+        with reading(self.store, layout.alias(self.name, alias, number)) as data:
+            return Move.from_bytes(data, self.name, alias)
+
+    @property
+    def alias_names(self) -> list[str]:
+        """The names of all aliases there ever were."""
+        return sorted(self._moves)
+
+    def last_fact(self, number: int) -> int:
+        """Return the number of the last annotation of a version; 0 where there is none."""
+        return max(self._facts.get(f"{number:08d}", ()), default=0)
+
+    def annotations(self, number: int) -> list[Annotation]:
+        """Return what was added to a version, oldest first."""
+        return [self._annotation(number, fact) for fact in sorted(self._facts.get(f"{number:08d}", ()))]
+
+    def deletions(self, number: int) -> list[Deletion]:
+        """Return the deletion records of a version, oldest first; the n-th has number n."""
+        return [self._deletion(number, step) for step in sorted(self._steps.get(f"{number:08d}", ()))]
+
     def deletion(self, number: int) -> Deletion | None:
         """Return the record that deleted a version, or None where the version is not deleted."""
-        for step in sorted(self._deletion_steps.get(number, ()), reverse=True):
-            with reading(self.store, layout.deletion(self.name, number, step)) as data:
-                deletion = Deletion.from_bytes(data, self.name, number)
-            if deletion.state != "restoring":
-                return deletion if deletion.state == "deleted" else None
+        for step in sorted(self._steps.get(f"{number:08d}", ()), reverse=True):
+            deletion = self._deletion(number, step)
+            if deletion.state != RESTORING:
+                return deletion if deletion.state == DELETED else None
         return None
 
     @cached_property
     def collected(self) -> frozenset[str]:
         """The upload-ids that some plan names."""
-        return frozenset(upload for number in self.collections for upload in self.planned(number) or ())
+        plans = (self.plan(number) for number in self.collections)
+        return frozenset(upload for plan in plans if plan is not None for upload in plan.artifacts)
 
     @property
     def collections(self) -> list[int]:
         """The numbers of the garbage collections of this model, listed anew."""
-        prefix = layout.collections(self.name)
-        return sorted(int(folder) for folder in self.store.folders(prefix) if folder.isdecimal())
+        folders = self.store.folders(layout.collections(self.name))
+        return sorted(int(folder) for folder in folders if folder.isdecimal())
 
-    def planned(self, collection: int) -> tuple[str, ...] | None:
-        """Return what a collection's plan names; None where it has no plan yet."""
+    def plan(self, collection: int) -> Uploads | None:
+        """Return what a collection deletes; None where that is not decided yet."""
         try:
             with reading(self.store, layout.plan(self.name, collection)) as data:
-                return Uploads.from_bytes("plan", data, self.name).artifacts
+                return Uploads.from_bytes("plan", data, self.name)
         except KeyAbsentError:
             return None
 
@@ -162,21 +229,69 @@ class ModelReader:
         with reading(self.store, layout.candidates(self.name, collection)) as data:
             return Uploads.from_bytes("candidates", data, self.name).artifacts
 
-    def _names_of(self, number: int) -> tuple[str, ...]:
-        return tuple(sorted(alias for alias, target in self.aliases.items() if target == number))
+    @cached_property
+    def _moves(self) -> dict[str, list[int]]:
+        return _nested(self.store, layout.aliases(self.name))
 
     @cached_property
-    def _deletion_steps(self) -> dict[int, list[int]]:
-        steps: dict[int, list[int]] = {}
-        for folder, step in _nested(self.store, layout.deletions(self.name)):
-            if folder.isdecimal():
-                steps.setdefault(int(folder), []).append(step)
-        return steps
+    def _facts(self) -> dict[str, list[int]]:
+        return _nested(self.store, layout.annotations(self.name))
+
+    @cached_property
+    def _steps(self) -> dict[str, list[int]]:
+        return _nested(self.store, layout.deletions(self.name))
+
+    def _counts(self, number: int) -> bool:
+        try:
+            if self.deletion(number) is not None:
+                return False
+            return not self.collected or self.record(number)[0].artifact.upload not in self.collected
+        except IntegrityError:
+            return True
+
+    def _annotation(self, number: int, fact: int) -> Annotation:
+        with reading(self.store, layout.annotation(self.name, number, fact)) as data:
+            return Annotation.from_bytes(data, self.name, number)
+
+    def _deletion(self, number: int, step: int) -> Deletion:
+        with reading(self.store, layout.deletion(self.name, number, step)) as data:
+            return Deletion.from_bytes(data, self.name, number)
+
+    def _target(self, alias: str, at: str | None) -> int:
+        if at is None:
+            target = self.aliases.get(alias)
+        else:
+            earlier = [move for move in self.moves(alias) if move.stamp.created <= at]
+            target = earlier[-1].version if earlier else None
+        if target is not None:
+            return target
+        if not self.numbers:
+            raise self._no_model()
+        if at is not None:
+            raise NotFoundError(f"{self.name}@{alias} pointed at nothing at {at}; see modelreg history {self.name}")
+        known = ", ".join(self.aliases) or "none"
+        raise NotFoundError(f"{self.name} has no alias {alias}; its aliases: {known}")
+
+    def _latest_at(self, at: str) -> Version:
+        for version in self.live():
+            if version.created <= at:
+                return version
+        raise NotFoundError(f"no version of {self.name} that is still there was registered until {at}")
 
     def _no_version(self, number: int) -> NotFoundError:
         if not self.numbers:
-            return NotFoundError(f"there is no model {self.name} in {self.store.url}; see modelreg list")
+            return self._no_model()
         return NotFoundError(f"{self.name} has no version {number}; its highest is {self.numbers[-1]}")
+
+    def _no_model(self) -> NotFoundError:
+        return NotFoundError(f"there is no model {self.name} in {self.store.url}; see modelreg list")
+
+
+def _by(deletion: Deletion | None) -> str:
+    if deletion is None:
+        return ""
+    why = f": {deletion.why}" if deletion.why else ""
+    return f" by {deletion.stamp.created_by} on {deletion.stamp.created[:10]}{why}"
 
 
 def _numbers(store: Store, prefix: str) -> list[int]:
@@ -184,10 +299,12 @@ def _numbers(store: Store, prefix: str) -> list[int]:
     return sorted(number for number in numbers if number)
 
 
-def _nested(store: Store, prefix: str) -> Iterator[tuple[str, int]]:
-    """Yield folder and number of each `<prefix><folder>/<number>.json`."""
+def _nested(store: Store, prefix: str) -> dict[str, list[int]]:
+    """Return the numbers of the `<prefix><folder>/<number>.json`, by folder."""
+    found: dict[str, list[int]] = {}
     for entry in store.entries(prefix):
         folder, _, name = entry.key.removeprefix(prefix).partition("/")
         number = layout.number(name)
         if number:
-            yield folder, number
+            found.setdefault(folder, []).append(number)
+    return found

@@ -1,9 +1,10 @@
 """Pulling: bytes verified while they stream, and nothing in place before all of it is right."""
 
+import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from modelreg.records import File
 from modelreg.store import Store
 from modelreg.version import Version
 
+_STAGING = ".modelreg-"
 _NAMED = 5
 """How many of the files that are in the way an error names."""
 
@@ -51,12 +53,7 @@ def pull(
             _make(store, manifest, folder, progress)
             changed = True
     except OSError as error:
-        what = error.filename or folder
-        if isinstance(error, PermissionError):
-            raise AccessDeniedError(f"no permission to write {what}") from None
-        raise ModelregError(
-            f"{what} cannot be written: {error.strerror or error}; nothing is left half-written"
-        ) from None
+        raise _unwritable(folder, error) from None
     return Pulled(manifest.version, folder, changed)
 
 
@@ -64,7 +61,7 @@ def _make(store: Store, manifest: Manifest, folder: Path, progress: ProgressCall
     with _parents(folder), _staging(folder.parent) as staging:
         whole = staging / "new"
         whole.mkdir()
-        _download(store, manifest, manifest.tree.files, whole, progress)
+        download(store, manifest, manifest.tree.files, whole, progress)
         (whole / MANIFEST).write_text(manifest.to_yaml(), encoding="utf-8")
         try:
             whole.rename(folder)
@@ -76,6 +73,16 @@ def _make(store: Store, manifest: Manifest, folder: Path, progress: ProgressCall
             raise error from None
 
 
+def _unwritable(folder: Path, error: OSError) -> ModelregError:
+    # The system may name a file of the staging folder, which nobody has heard of and which is gone by now.
+    what = error.filename if error.filename and _STAGING not in str(error.filename) else folder
+    if isinstance(error, PermissionError):
+        return AccessDeniedError(f"no permission to write {what}")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ModelregError(f"the disk of {folder} is full; make room, or choose another folder with -o")
+    return ModelregError(f"{what} cannot be written: {error.strerror or error}")
+
+
 def _taken(folder: Path) -> ConflictError:
     return ConflictError(f"{folder} was made by somebody else meanwhile; pull again")
 
@@ -85,8 +92,10 @@ def _fill(store: Store, manifest: Manifest, folder: Path, *, force: bool, progre
     if not folder.is_dir():
         raise ConflictError(f"{folder} is a file; choose another folder with -o")
     files = manifest.tree.files
-    for file in files:
-        _check_inside(folder, file.path)
+    for path in (*(file.path for file in files), MANIFEST):
+        blocker = _in_the_way(folder, path)
+        if blocker is not None:
+            raise ConflictError(f"{blocker} is in the way of {path}; remove it, or choose another folder with -o")
     meter = Meter("verify", manifest.tree.size, progress)
     wanting = [file for file in files if not _is_same(folder / file.path, file, meter)]
     text = manifest.to_yaml()
@@ -98,7 +107,7 @@ def _fill(store: Store, manifest: Manifest, folder: Path, *, force: bool, progre
     if not wanting and present == text:
         return False
     with _staging(folder) as staging:
-        _download(store, manifest, wanting, staging, progress)
+        download(store, manifest, wanting, staging, progress)
         (staging / MANIFEST).write_text(text, encoding="utf-8")
         if earlier is not None and earlier.record != manifest.version.digest:
             target.unlink()  # from here on the folder is no longer what its manifest says
@@ -125,20 +134,31 @@ def _refuse_to_replace(
 
 def _remove_leftovers(folder: Path, earlier: PulledManifest, manifest: Manifest) -> None:
     """Remove what the version pulled here before has and this one has not, where it was not changed since."""
-    wanted = {file.path for file in manifest.tree.files}
+    wanted = {file.path.casefold() for file in manifest.tree.files}  # a system may ignore case
     for file in earlier.files:
         path = folder / file.path
-        if file.path not in wanted and _is_same(path, file):
-            path.unlink()
+        # The earlier manifest may be anybody's: nothing is removed through a symlink.
+        if file.path.casefold() in wanted or _in_the_way(folder, file.path) or not _is_same(path, file):
+            continue
+        path.unlink()
+        for parent in path.parents:
+            if parent == folder or any(parent.iterdir()):
+                break
+            parent.rmdir()
 
 
-def _download(
+def download(
     store: Store,
     manifest: Manifest,
-    files: tuple[File, ...] | list[File],
+    files: Sequence[File],
     folder: Path,
     progress: ProgressCallback | None,
 ) -> None:
+    """Write files of a version into a folder that has none of them.
+
+    Raises:
+        IntegrityError: a file is missing in the store, or its bytes are not those that were registered.
+    """
     prefix = layout.artifact(manifest.version.model, manifest.version.artifact.upload)
     meter = Meter("download", sum(file.size for file in files), progress)
     for file in files:
@@ -182,13 +202,16 @@ def _is_same(path: Path, file: File, meter: Meter | None = None) -> bool:
     return pour(pieces(path), None, meter.add if meter else None).sha256 == file.sha256
 
 
-def _check_inside(folder: Path, path: str) -> None:
-    """Refuse to write through a symlink that stands in the folder."""
-    parent = folder
-    for part in path.split("/")[:-1]:
-        parent /= part
-        if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
-            raise ConflictError(f"{parent} is in the way of {path}; remove it, or choose another folder with -o")
+def _in_the_way(folder: Path, path: str) -> Path | None:
+    """Return what keeps a file from being written: a symlink or a file for a folder, or no file in its own place."""
+    *parents, name = path.split("/")
+    place = folder
+    for parent in parents:
+        place /= parent
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            return place
+    place /= name
+    return place if place.exists() and not place.is_file() else None
 
 
 def _read_text(path: Path) -> str | None:
@@ -209,8 +232,8 @@ def _earlier(text: str | None) -> PulledManifest | None:
 def _parents(folder: Path) -> Iterator[None]:
     """Make the folders above `folder`, and remove those again when it comes to nothing."""
     missing = [parent for parent in folder.parents if not parent.exists()]
-    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         yield
     except BaseException:
         for parent in missing:
@@ -222,7 +245,7 @@ def _parents(folder: Path) -> Iterator[None]:
 @contextmanager
 def _staging(parent: Path) -> Iterator[Path]:
     """Make a private folder beside what is being written, and remove it in the end."""
-    folder = parent / f".modelreg-{secrets.token_hex(8)}"
+    folder = parent / f"{_STAGING}{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
     try:
         yield folder

@@ -1,30 +1,30 @@
 """Registering: the protocol's writing half (docs/protocol.md)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 
 from modelreg import layout
-from modelreg.canonical import encode
 from modelreg.digest import pour, sha256_of
-from modelreg.environment.record import Environment
-from modelreg.errors import ConflictError, IntegrityError, KeyAbsentError, StoreError
+from modelreg.errors import ConflictError, IntegrityError, ModelregError, StoreError
 from modelreg.files import SourceTree, pieces
 from modelreg.progress import Meter, ProgressCallback
 from modelreg.records import (
     Artifact,
     CaptureNote,
+    CopiedFrom,
     EnvironmentSummary,
     File,
     Source,
     Tree,
     VersionRecord,
     new_op,
-    seal,
 )
 from modelreg.registry.ledger import create_content, create_once, mark
 from modelreg.registry.model import ModelReader
+from modelreg.registry.settle import settle
 from modelreg.store import Store
+from modelreg.times import timestamp
 from modelreg.version import Version
 
 _ATTEMPTS = 5
@@ -37,7 +37,8 @@ class Submission:
     model: str
     files: SourceTree
     format: str | None
-    environment: Environment
+    environment: EnvironmentSummary
+    environment_record: bytes
     capture: CaptureNote
     source: Source | None
     description: str
@@ -45,6 +46,7 @@ class Submission:
     params: Mapping[str, str]
     metrics: Mapping[str, str]
     created_by: str
+    copied_from: CopiedFrom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,53 +75,29 @@ def register(
         StoreError: the version could not be written, or its files were collected again and again.
     """
     now = store.clock()
-    mark(store, _timestamp(now), submission.created_by)
+    mark(store, timestamp(now), submission.created_by)
     tree = _known_tree(store, submission, progress)
     model = ModelReader(store, submission.model)
     present = _find(model, tree, submission.environment.digest if if_changed else None) if tree else None
+    if present and tree and not _is_whole(store, present, tree):
+        present = None
     if if_changed and present is not None and present.environment.digest == submission.environment.digest:
         return Registered(present, created=False, uploaded=False, losses=submission.files.losses)
-    reused = present.artifact.upload if present and tree and _is_whole(store, present, tree) else None
+    reused = present.artifact.upload if present else None
     for _ in range(_ATTEMPTS):
         op = new_op()
         upload = reused or layout.upload_id(now, op)
         if not reused:
-            tree = _upload(store, submission, upload, tree, progress)
+            with _removed_on_failure(store, layout.artifact(submission.model, upload)):
+                tree = _upload(store, submission, upload, tree, progress)
         assert tree is not None  # noqa: S101  # either it was known, or it has just been uploaded
-        version = _commit(store, submission, tree, upload, op, _timestamp(now))
-        if not settle(store, submission.model, upload):
+        version = _commit(store, submission, tree, upload, op, timestamp(now))
+        if not settle(store, submission.model, upload, submission.created_by):
             return Registered(version, created=True, uploaded=not reused, losses=submission.files.losses)
         reused, now = None, store.clock()
     raise StoreError(
         f"the files of {submission.model} were collected {_ATTEMPTS} times while they were registered; try again"
     )
-
-
-def settle(store: Store, model: str, upload: str) -> bool:
-    """Make sure that no garbage collection takes an upload that a version now refers to; tell whether one has.
-
-    Each collection that considers the upload and has no plan yet gets an empty one, which voids it.
-    """
-    reader = ModelReader(store, model)
-    for number in reader.collections:
-        try:
-            considered = upload in reader.candidates(number)
-        except KeyAbsentError:
-            continue
-        if considered and upload in _plan_or_void(store, reader, number):
-            return True
-    return False
-
-
-def _plan_or_void(store: Store, reader: ModelReader, number: int) -> tuple[str, ...]:
-    planned = reader.planned(number)
-    if planned is None:
-        body = {"model": reader.name, "artifacts": []}
-        void = seal("plan", new_op(), _timestamp(store.clock()), "", body)
-        if create_once(store, layout.plan(reader.name, number), void):
-            return ()
-        planned = reader.planned(number)
-    return planned or ()
 
 
 def _known_tree(store: Store, submission: Submission, progress: ProgressCallback | None) -> Tree | None:
@@ -157,6 +135,18 @@ def _is_whole(store: Store, version: Version, tree: Tree) -> bool:
     return all(sizes.get(file.path) == file.size for file in tree.files)
 
 
+@contextmanager
+def _removed_on_failure(store: Store, prefix: str) -> Iterator[None]:
+    """Remove what was uploaded where it comes to nothing: no record names it yet, and the disk may be full."""
+    try:
+        yield
+    except BaseException:
+        with suppress(ModelregError):
+            for entry in list(store.entries(prefix)):
+                store.delete(entry.key)
+        raise
+
+
 def _upload(
     store: Store, submission: Submission, upload: str, known: Tree | None, progress: ProgressCallback | None
 ) -> Tree:
@@ -180,10 +170,8 @@ def _upload(
 
 def _commit(store: Store, submission: Submission, tree: Tree, upload: str, op: str, created: str) -> Version:
     """Create the environment record, then the version record under the first free number."""
-    environment = submission.environment
-    digest = environment.digest
-    key = layout.environment(submission.model, digest.removeprefix("sha256:"))
-    create_content(store, key, encode(environment.to_mapping()))
+    key = layout.environment(submission.model, submission.environment.digest.removeprefix("sha256:"))
+    create_content(store, key, submission.environment_record)
     artifact = Artifact(
         upload,
         f"sha256:{sha256_of(tree.to_bytes())}",
@@ -202,19 +190,16 @@ def _commit(store: Store, submission: Submission, tree: Tree, upload: str, op: s
             created,
             submission.created_by,
             artifact,
-            EnvironmentSummary(digest, environment.python.version, len(environment.packages)),
+            submission.environment,
             submission.capture,
             submission.source,
             submission.description,
             submission.tags,
             submission.params,
             submission.metrics,
+            submission.copied_from,
         )
         data = record.to_bytes()
         if create_once(store, layout.version(submission.model, number), data):
             return Version(record, f"sha256:{sha256_of(data)}")
         number += 1
-
-
-def _timestamp(time: datetime) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

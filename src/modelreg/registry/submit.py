@@ -6,11 +6,13 @@ from os import PathLike
 from pathlib import Path
 
 from modelreg import __version__
+from modelreg.canonical import encode
 from modelreg.environment.capture import Capture, capture, find_interpreter
+from modelreg.environment.record import Environment
 from modelreg.errors import UsageError
 from modelreg.files import find_source
 from modelreg.formats import model_format
-from modelreg.records import CaptureNote, metric
+from modelreg.records import CaptureNote, EnvironmentSummary, metric
 from modelreg.reference import check_model_name
 from modelreg.registry.register import Submission
 from modelreg.settings import actor, model_name
@@ -41,18 +43,42 @@ def submission(
         model,
         files,
         model_format(files.files, files.layout),
-        captured.environment,
+        summary(captured.environment),
+        encode(captured.environment.to_mapping()),
         CaptureNote(f"modelreg {__version__}", captured.kind, captured.remarks),
         git_source(Path.cwd(), files.files[0].location.parent),
-        _plain("description", description),
-        {_plain("tag", key): _plain("tag", value) for key, value in (tags or {}).items()},
-        {_plain("param", key): _plain("param", value) for key, value in (params or {}).items()},
-        {_plain("metric", key): metric(key, value) for key, value in (metrics or {}).items()},
+        checked_text("description", description),
+        checked_pairs("tag", tags),
+        checked_pairs("param", params),
+        checked_metrics(metrics),
         actor(),
     )
 
 
-def _plain(what: str, text: str) -> str:
+def summary(environment: Environment) -> EnvironmentSummary:
+    """Return what a version record says of its environment."""
+    return EnvironmentSummary(environment.digest, environment.python.version, len(environment.packages))
+
+
+def checked_pairs(what: str, pairs: Mapping[str, str] | None) -> dict[str, str]:
+    """Return tags or params whose names and values are text that any terminal may show.
+
+    Raises:
+        UsageError: one is not.
+    """
+    return {checked_text(what, name): checked_text(what, value) for name, value in (pairs or {}).items()}
+
+
+def checked_metrics(metrics: Mapping[str, str | float | Decimal] | None) -> dict[str, str]:
+    """Return metrics as the decimal strings that records hold.
+
+    Raises:
+        UsageError: one is no finite number.
+    """
+    return {checked_text("metric", name): metric(name, value) for name, value in (metrics or {}).items()}
+
+
+def checked_text(what: str, text: str) -> str:
     """Refuse what a terminal would obey, or UTF-8 cannot hold."""
     allowed = "\n\t" if what == "description" else ""
     if not text and what != "description":

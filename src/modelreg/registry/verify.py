@@ -1,13 +1,13 @@
 """Checking an environment against a version, with the registry's help or from a pulled manifest alone."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, Finding, compare
-from modelreg.environment.record import Environment
-from modelreg.errors import IntegrityError, NotFoundError
+from modelreg.environment.record import Environment, Package
+from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError
 from modelreg.manifest import PulledManifest
 from modelreg.paths import MANIFEST
 from modelreg.registry.model import ModelReader
@@ -40,9 +40,17 @@ def verify_version(
     wanted = environment_of(version)
     comparison = compare(wanted, capture.environment)
     pins = {finding.subject for finding in comparison.findings if finding.is_pin}
-    earlier = (other for other in model.live(on_damage=lambda _: None) if other.number < version.number)
+    read = {version.environment.digest: wanted}  # most versions share one
+
+    def pins_of(other: Version) -> Mapping[str, Package]:
+        digest = other.environment.digest
+        if digest not in read:
+            read[digest] = environment_of(other)
+        return {package.name: package for package in read[digest].packages}
+
     since = {
-        name: _said(first.reference, first.created) for name, first in _first(pins, version, earlier, environment_of)
+        name: _said(first.reference, first.created)
+        for name, first in _first(pins, version, _earlier(model, version.number), pins_of)
     }
     return EnvironmentReport(version.reference, _dated(comparison, since), capture)
 
@@ -65,6 +73,10 @@ def read_pulled(path: Path) -> PulledManifest:
     file = path / MANIFEST if path.is_dir() else path
     try:
         return PulledManifest.from_yaml(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(f"there is no manifest {file}; modelreg pull writes one") from None
+    except PermissionError:
+        raise AccessDeniedError(f"no permission to read {file}") from None
     except OSError as error:
         raise NotFoundError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -73,20 +85,31 @@ def read_pulled(path: Path) -> PulledManifest:
         raise IntegrityError(f"{file} {error}") from None
 
 
+def _earlier(model: ModelReader, number: int) -> Iterator[Version]:
+    """Yield the live versions before `number`, newest first; damaged ones are passed over."""
+    for earlier in reversed(model.numbers):
+        if earlier < number:
+            try:
+                version = model.version(earlier)
+            except (NotFoundError, IntegrityError):
+                continue
+            yield version
+
+
 def _first(
-    names: set[str],
-    version: Version,
-    earlier: Iterable[Version],
-    environment_of: Callable[[Version], Environment],
+    names: set[str], version: Version, earlier: Iterable[Version], pins_of: Callable[[Version], Mapping[str, Package]]
 ) -> Iterable[tuple[str, Version]]:
     """Yield for each package the first version of the unbroken run that pins it as `version` does.
 
     Earlier versions are read, newest first, only for as long as a run goes on.
     """
-    wanted = {package.name: package for package in environment_of(version).packages}
+    wanted = pins_of(version)
     same, first = names, version
     for other in earlier if names else ():
-        pins = {package.name: package for package in environment_of(other).packages}
+        try:
+            pins = pins_of(other)
+        except IntegrityError:
+            break  # what it pinned nobody knows, so no run goes beyond it
         ended = {name for name in same if pins.get(name) != wanted[name]}
         yield from ((name, first) for name in ended)
         same, first = same - ended, other

@@ -2,10 +2,10 @@
 
 import errno
 import os
-import secrets
+import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +18,7 @@ from modelreg.store.protocol import Entry
 STAGING = ".tmp"
 """The folder, in the root, of files being written. No key begins with it."""
 
-_ATTEMPTS = 10
+_ATTEMPTS = 100
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -41,16 +41,16 @@ class LocalStore:
 
     def create(self, key: str, data: bytes) -> None:
         """Write `data` at `key`, whole and durable, only if nothing lies there."""
-        with self._translated(), self._staged() as (file, staged):
+        with self._staged() as (file, staged):
             file.write(data)
-            _flush(file)
+            _finish(file)
             self._publish(staged, self._root / key)
 
     def upload(self, key: str, source: Path, progress: Callable[[int], None] | None = None) -> Poured:
         """Write a file's bytes at `key`, hashing them in the same pass."""
-        with self._translated(), self._staged() as (file, staged):
+        with self._staged() as (file, staged):
             poured = pour(pieces(source), file.write, progress)
-            _flush(file)
+            _finish(file)
             self._publish(staged, self._root / key)
         return poured
 
@@ -70,25 +70,28 @@ class LocalStore:
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """Yield every key that begins with `prefix`, sorted, with its size."""
-        folder, _, start = prefix.rpartition("/")
+        folder = prefix.rpartition("/")[0]
         with self._translated():
-            found = [entry for entry in self._walk(folder) if entry.key.startswith(prefix)] if start else None
-            yield from sorted(found if found is not None else self._walk(folder))
+            yield from sorted(entry for entry in self._walk(folder) if entry.key.startswith(prefix))
 
     def folders(self, prefix: str) -> list[str]:
-        """Return, sorted, the names of the folders in the folder `prefix`."""
+        """Return, sorted, the names of the folders in the folder `prefix` that hold something."""
         with self._translated():
             try:
                 with os.scandir(self._root / prefix) as items:
-                    return sorted(item.name for item in items if item.is_dir())
+                    names = sorted(item.name for item in items if item.is_dir())
             except (FileNotFoundError, NotADirectoryError):
                 return []
+            return [name for name in names if any(self._walk(f"{prefix}{name}"))]
 
     def delete(self, key: str) -> None:
         """Remove what lies at `key`, and the folders that this leaves empty."""
         path = self._root / key
         with self._translated():
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                return
             for folder in path.parents:
                 if folder == self._root:
                     break
@@ -97,9 +100,22 @@ class LocalStore:
                 except OSError:
                     break
 
+    def sweep(self, before: datetime, *, apply: bool) -> int:
+        """Remove old files from the staging folder; return how many bytes they hold."""
+        size = 0
+        with self._translated():
+            for entry in list(self._walk(STAGING)):
+                path = self._root / entry.key
+                with suppress(FileNotFoundError):  # its writer has just finished
+                    if path.stat().st_mtime <= before.timestamp():
+                        size += entry.size
+                        if apply:
+                            path.unlink()
+        return size
+
     def clock(self) -> datetime:
         """Return the time by the file system's clock: on NFS, the server's."""
-        with self._translated(), self._staged() as (file, _):
+        with self._staged() as (file, _):
             return datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
 
     def _walk(self, folder: str) -> Iterator[Entry]:
@@ -114,31 +130,38 @@ class LocalStore:
                 if key != STAGING:
                     yield from self._walk(key)
             else:
-                yield Entry(key, item.stat().st_size)
+                with suppress(FileNotFoundError):  # deleted since it was listed
+                    yield Entry(key, item.stat().st_size)
 
     @contextmanager
     def _staged(self) -> Iterator[tuple[BinaryIO, Path]]:
         """Open a new file in the staging folder, and remove it in the end."""
         folder = self._root / STAGING
-        path = folder / secrets.token_hex(16)
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with path.open("xb") as file:
-                yield file, path
-        finally:
-            path.unlink(missing_ok=True)
+        path = folder / os.urandom(16).hex()
+        with self._translated():
+            try:
+                _flush_folders(made.parent for made in _make_folders(folder))
+                with path.open("xb") as file:
+                    yield file, path
+            except FileNotFoundError:
+                raise StoreError(f"the registry {self.url} was removed while it was written to; try again") from None
+            finally:
+                with suppress(OSError):
+                    path.unlink()
 
     def _publish(self, staged: Path, target: Path) -> None:
+        unsettled = {target.parent}
         for attempt in range(_ATTEMPTS):
-            self._make_folder(target.parent)
             try:
+                unsettled.update(made.parent for made in _make_folders(target.parent))
                 self._link(staged, target)
                 break
             except FileNotFoundError:
-                # Somebody who deletes has removed the folder, which was empty until now.
+                # Somebody who deletes has removed a folder on the way, which was empty until now.
                 if attempt == _ATTEMPTS - 1 or not staged.exists():
                     raise
-        _flush_folder(target.parent)
+        with suppress(FileNotFoundError):  # what was published is deleted already
+            _flush_folders(unsettled)
 
     def _link(self, staged: Path, target: Path) -> None:
         if os.name == "nt":
@@ -146,22 +169,21 @@ class LocalStore:
             return
         try:
             os.link(staged, target)
+        except FileExistsError:
+            # On NFS it may be our own: the answer was lost, and the client asked again.
+            if not staged.samefile(target):
+                raise
         except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise StoreError(
+                    f"{target.parent} lies on another file system than {self.url}; keep a registry on one"
+                ) from None
             if error.errno in _NO_LINKS and os.access(target.parent, os.W_OK):
                 raise StoreError(
                     f"the file system of {self.url} has no hard links, without which writers could overwrite one "
                     "another; choose a folder on another file system"
                 ) from None
             raise
-
-    def _make_folder(self, folder: Path) -> None:
-        missing = []
-        while not folder.is_dir():
-            missing.append(folder)
-            folder = folder.parent
-        for folder in reversed(missing):
-            folder.mkdir(exist_ok=True)
-            _flush_folder(folder.parent)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -178,27 +200,55 @@ class LocalStore:
             raise StoreError(f"the registry {self.url} cannot be used: {error.filename} is not in a folder") from None
         except OSError as error:
             if error.errno in _DENIED:
-                raise AccessDeniedError(f"no permission for {error.filename or self.url}, in the registry") from None
+                what = error.filename2 or error.filename or self.url
+                raise AccessDeniedError(f"no permission for {what}, in the registry") from None
             if error.errno in _FULL:
                 raise StoreError(f"the disk of the registry {self.url} is full") from None
             raise StoreError(f"the registry {self.url} cannot be used: {error.strerror or error}") from None
 
 
-def _flush(file: BinaryIO) -> None:
+def _finish(file: BinaryIO) -> None:
+    """Flush a file to the disk and close it: Windows does not rename an open one."""
     file.flush()
     if sys.platform == "darwin":
         import fcntl
 
-        fcntl.fcntl(file.fileno(), fcntl.F_FULLFSYNC)
+        try:
+            fcntl.fcntl(file.fileno(), fcntl.F_FULLFSYNC)
+        except OSError:  # a file system of another machine may not know it
+            os.fsync(file.fileno())
     else:
         os.fsync(file.fileno())
+    file.close()
 
 
-def _flush_folder(folder: Path) -> None:
+def _make_folders(folder: Path) -> list[Path]:
+    """Make a folder and those above it; return those that were missing.
+
+    They are flushed later: the less time until something lies in them, the less can a deleter get in between.
+    """
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for folder in reversed(missing):
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            if not stat.S_ISDIR(folder.stat().st_mode):  # else somebody else has made it
+                raise
+    return missing
+
+
+def _flush_folders(folders: Iterable[Path]) -> None:
     if os.name == "nt":
         return  # Windows cannot, and needs not
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    for folder in folders:
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except PermissionError:
+            continue  # above the registry, a folder may be closed to us; within, it is always readable
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

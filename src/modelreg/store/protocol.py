@@ -76,6 +76,13 @@ class Store(Protocol):
         """Remove what lies at `key`; nothing lying there is no error."""
         ...
 
+    def sweep(self, before: datetime, *, apply: bool) -> int:
+        """Remove what writers that were killed before a time left half-written; return how many bytes that is.
+
+        apply: without it, nothing is removed.
+        """
+        ...
+
     def clock(self) -> datetime:
         """Return the time (UTC) by the store's own clock."""
         ...

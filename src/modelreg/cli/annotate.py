@@ -1,0 +1,46 @@
+"""modelreg annotate."""
+
+from typing import Annotated
+
+import typer
+
+from modelreg.cli.options import JsonOption, MetricOption, QuietOption, ReferenceArgument, RegistryOption, TagOption
+
+
+def annotate(
+    reference: ReferenceArgument,
+    tag: TagOption = None,
+    metric: MetricOption = None,
+    description: Annotated[
+        str | None, typer.Option("--description", metavar="TEXT", help="Replace the description.")
+    ] = None,
+    remove_tag: Annotated[
+        list[str] | None, typer.Option("--remove-tag", metavar="K", help="Remove a tag; may be repeated.")
+    ] = None,
+    registry: RegistryOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Add facts to a version after it was registered. What was registered stays; history tells both.
+
+    Example: modelreg annotate fraud:3 --metric auc_live=0.91 --tag ok=anna
+    """
+    from modelreg.cli.answers import version_json
+    from modelreg.cli.output import print_json, say
+    from modelreg.cli.pairs import pairs
+    from modelreg.registry import Registry
+
+    version = Registry.open(registry).annotate(
+        reference,
+        tags=pairs("--tag", tag),
+        metrics=pairs("--metric", metric),
+        description=description,
+        remove_tags=remove_tag or (),
+    )
+    if not quiet:
+        said = [f"{name}={value}" for name, value in {**version.tags, **version.metrics}.items()]
+        say(f"{version} now has {', '.join(said) or 'no tags and no metrics'}.")
+    if json:
+        print_json(version_json(version))
+    else:
+        typer.echo(version.reference)

@@ -1,0 +1,104 @@
+"""modelreg diff."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelreg.cli.completion import complete_reference
+from modelreg.cli.options import JsonOption, QuietOption, ReferenceArgument, RegistryOption
+
+if TYPE_CHECKING:
+    from modelreg.difference import Change
+
+_SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+_COLOURS = {"added": typer.colors.GREEN, "removed": typer.colors.RED, "changed": typer.colors.YELLOW}
+_SHA256 = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+_PARTS = {
+    "file": "Files",
+    "python": "Python",
+    "platform": "Platform",
+    "package": "Packages",
+    "metric": "Metrics",
+    "param": "Parameters",
+    "tag": "Tags",
+    "source": "Source",
+    "description": "Description",
+}
+
+
+def diff(
+    reference: ReferenceArgument,
+    other: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[REF]", help="The version to compare with.", autocompletion=complete_reference, show_default=False
+        ),
+    ] = None,
+    python: Annotated[
+        str | None,
+        typer.Option(
+            "--python", metavar="PYTHON", help="Compare with the environment of this interpreter, or folder, instead."
+        ),
+    ] = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if anything differs.")] = False,
+    registry: RegistryOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Say what changed from one version to another, or to an environment.
+
+    Example: modelreg diff fraud@production fraud:4
+    """
+    from modelreg.cli.output import print_json
+    from modelreg.environment.capture import capture, find_interpreter
+    from modelreg.errors import UsageError
+    from modelreg.registry import Registry
+
+    if (other is None) == (python is None):
+        raise UsageError("compare a version either with another version or, by --python, with an environment")
+    opened = Registry.open(registry)
+    before = opened.resolve(reference)
+    after = opened.resolve(other) if other is not None else capture(find_interpreter(python), in_process=True)
+    changes = opened.diff(before, after)
+    if json:
+        names = {"before": before.reference, "after": str(after) if other is not None else python}
+        print_json({**names, "changes": [_json(change) for change in changes]})
+    elif quiet:
+        for part in dict.fromkeys(change.part for change in changes):
+            typer.echo(part)
+    else:
+        _print(changes, f"{before} and {after if other is not None else python}")
+    if exit_code and changes:
+        raise typer.Exit(3)
+
+
+def _print(changes: "Sequence[Change]", compared: str) -> None:
+    from modelreg.cli.output import clean, say
+
+    if not changes:
+        say(f"Nothing differs between {compared}.")
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    for part, group in groupby(changes, lambda change: change.part):
+        typer.echo(_PARTS[part])
+        members = list(group)
+        width = max(len(clean(change.name)) for change in members)
+        for change in members:
+            name = f"{clean(change.name):{width}}  " if width else ""
+            line = f"  {_SIGNS[change.kind]} {name}{clean(_values(change))}"
+            typer.secho(line, fg=_COLOURS[change.kind] if coloured else None)
+
+
+def _values(change: "Change") -> str:
+    values = " -> ".join(value or "(none)" for value in (change.before, change.after) if value is not None)
+    return _SHA256.sub(r"\1", values) + (f"  ({change.note})" if change.note else "")
+
+
+def _json(change: "Change") -> dict[str, object]:
+    from dataclasses import asdict
+
+    return asdict(change) | {"kind": change.kind}

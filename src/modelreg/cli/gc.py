@@ -1,0 +1,67 @@
+"""modelreg gc."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelreg.cli.options import JsonOption, NoInputOption, QuietOption, RegistryOption, YesOption
+
+if TYPE_CHECKING:
+    from modelreg.registry.gc import Collected
+
+
+def gc(
+    apply: Annotated[bool, typer.Option("--apply", help="Remove them; otherwise only say what would be.")] = False,
+    grace: Annotated[
+        str, typer.Option("--grace", metavar="TIME", help="Keep what is younger, or was deleted more recently.")
+    ] = "24h",
+    yes: YesOption = False,
+    no_input: NoInputOption = False,
+    registry: RegistryOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Remove the files of deleted versions and of uploads that came to nothing. A dry run unless --apply is given.
+
+    Example: modelreg gc --apply --grace 7d
+    """
+    from dataclasses import asdict
+
+    from modelreg.cli.output import print_json
+    from modelreg.cli.questions import confirm
+    from modelreg.registry import Registry
+    from modelreg.registry.gc import GRACE
+    from modelreg.times import duration
+
+    opened = Registry.open(registry)
+    kept = duration(grace)
+    if apply and kept < GRACE:
+        confirm(
+            f"Remove files of versions deleted less than 24 hours ago from {opened.url}, for good?",
+            yes=yes,
+            no_input=no_input,
+        )
+    collected = opened.gc(apply=apply, grace=kept)
+    if json:
+        print_json(asdict(collected) | {"size": collected.size})
+    elif quiet:
+        for garbage in collected.garbage:
+            typer.echo(f"{garbage.model}/{garbage.upload}")
+    else:
+        _print(collected)
+
+
+def _print(collected: "Collected") -> None:
+    from modelreg.cli.output import say, size_text
+
+    for garbage in collected.garbage:
+        of = ", ".join(garbage.versions) or "an upload that came to nothing"
+        typer.echo(f"{garbage.model}/{garbage.upload}  {size_text(garbage.size)}  {of}")
+    if collected.leftovers:
+        typer.echo(f"half-written files of writers that were killed  {size_text(collected.leftovers)}")
+    if not collected.size and not collected.garbage:
+        say("Nothing to collect.")
+    elif collected.applied:
+        say(f"Freed {size_text(collected.size)}.")
+    else:
+        say(f"This would free {size_text(collected.size)}; do it with modelreg gc --apply.")

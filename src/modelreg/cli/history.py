@@ -1,0 +1,51 @@
+"""modelreg history."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from modelreg.cli.options import JsonOption, QuietOption, RegistryOption, RequiredModelArgument
+
+if TYPE_CHECKING:
+    from modelreg.registry.history import Happening
+
+
+def history(
+    model: RequiredModelArgument,
+    registry: RegistryOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Tell the story of a model: registered, aliased, annotated, deleted, restored, collected.
+
+    Example: modelreg history fraud
+    """
+    from dataclasses import asdict
+
+    from modelreg.cli.output import minute, print_json, print_table
+    from modelreg.registry import Registry
+
+    happenings = Registry.open(registry).history(model)
+    if json:
+        print_json({"model": model, "history": [asdict(happening) for happening in happenings]})
+    elif quiet:
+        for happening in happenings:
+            typer.echo(f"{happening.kind} {_reference(model, happening)}".rstrip())
+    else:
+        columns = ("WHEN (UTC)", "WHAT", "VERSION", "DETAILS", "BY", "WHY")
+        rows = [
+            (
+                minute(happening.created),
+                happening.kind,
+                _reference(model, happening),
+                happening.text,
+                happening.created_by,
+                happening.why,
+            )
+            for happening in happenings
+        ]
+        print_table(columns, rows)
+
+
+def _reference(model: str, happening: "Happening") -> str:
+    return "" if happening.version is None else f"{model}:{happening.version}"

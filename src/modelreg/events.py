@@ -1,0 +1,150 @@
+"""The records that are added to a model after a version: alias moves, annotations, deletions, garbage collections.
+
+Each is one of a numbered sequence, created once. Damage of any kind raises IntegrityError.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from modelreg.errors import IntegrityError
+from modelreg.fields import Fields
+from modelreg.records import checked_metrics, seal, unseal
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who wrote a record, and when: `created` is `YYYY-MM-DDTHH:MM:SSZ`, by the store's clock."""
+
+    op: str
+    created: str
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One move of an alias: it points at `version` from now on, or, with None, at nothing.
+
+    rollback: the move undoes the one before it.
+    """
+
+    stamp: Stamp
+    version: int | None
+    why: str = ""
+    rollback: bool = False
+
+    def to_bytes(self, model: str, alias: str) -> bytes:
+        """Return the alias record."""
+        body: dict[str, object] = {"model": model, "alias": alias, "version": self.version, "why": self.why}
+        if self.rollback:
+            body["rollback"] = True
+        return _sealed("alias", self.stamp, body)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, model: str, alias: str) -> "Move":
+        """Read the alias record that lies at the key of `model` and `alias`."""
+        fields = unseal("alias", data)
+        if (fields.text("model"), fields.text("alias")) != (model, alias):
+            raise IntegrityError("is damaged: it is another alias's record")
+        return cls(
+            _stamp(fields),
+            fields.optional_integer("version"),
+            fields.optional_text("why") or "",
+            fields.optional_flag("rollback") or False,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """Facts added to a version: tags and metrics set, tags removed, and the description replaced unless it is None."""
+
+    stamp: Stamp
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    description: str | None = None
+    remove_tags: tuple[str, ...] = ()
+
+    def to_bytes(self, model: str, version: int) -> bytes:
+        """Return the annotation record."""
+        body: dict[str, object] = {"model": model, "version": version}
+        if self.tags:
+            body["tags"] = dict(self.tags)
+        if self.metrics:
+            body["metrics"] = dict(self.metrics)
+        if self.description is not None:
+            body["description"] = self.description
+        if self.remove_tags:
+            body["remove_tags"] = list(self.remove_tags)
+        return _sealed("annotation", self.stamp, body)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, model: str, version: int) -> "Annotation":
+        """Read the annotation record that lies at the key of `model` and `version`."""
+        fields = _of_version("annotation", data, model, version)
+        return cls(
+            _stamp(fields),
+            fields.text_map("tags"),
+            checked_metrics(fields),
+            fields.optional_text("description"),
+            fields.texts("remove_tags"),
+        )
+
+
+DELETED, RESTORING, RESTORED = "deleted", "restoring", "restored"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """One step in the deletion of a version. state: `deleted`, `restoring` or `restored`."""
+
+    stamp: Stamp
+    state: str
+    why: str = ""
+
+    def to_bytes(self, model: str, version: int) -> bytes:
+        """Return the deletion record."""
+        body = {"model": model, "version": version, "state": self.state, "why": self.why}
+        return _sealed("deletion", self.stamp, body)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, model: str, version: int) -> "Deletion":
+        """Read the deletion record that lies at the key of `model` and `version`."""
+        fields = _of_version("deletion", data, model, version)
+        state = fields.text("state")
+        if state not in (DELETED, RESTORING, RESTORED):
+            raise fields.damage("state", "is none that this modelreg knows")
+        return cls(_stamp(fields), state, fields.optional_text("why") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """The upload-ids that a garbage collection's candidates or plan name."""
+
+    stamp: Stamp
+    artifacts: tuple[str, ...]
+
+    def to_bytes(self, kind: str, model: str) -> bytes:
+        """Return a record of `kind` `candidates` or `plan`."""
+        return _sealed(kind, self.stamp, {"model": model, "artifacts": sorted(self.artifacts)})
+
+    @classmethod
+    def from_bytes(cls, kind: str, data: bytes, model: str) -> "Uploads":
+        """Read a record of `kind` `candidates` or `plan` of a model."""
+        fields = unseal(kind, data)
+        if fields.text("model") != model:
+            raise IntegrityError("is damaged: it is another model's record")
+        return cls(_stamp(fields), fields.texts("artifacts"))
+
+
+def _sealed(kind: str, stamp: Stamp, body: Mapping[str, object]) -> bytes:
+    return seal(kind, stamp.op, stamp.created, stamp.created_by, body)
+
+
+def _stamp(fields: Fields) -> Stamp:
+    return Stamp(fields.op(), fields.time("created"), fields.text("created_by"))
+
+
+def _of_version(kind: str, data: bytes, model: str, version: int) -> Fields:
+    fields = unseal(kind, data)
+    if (fields.text("model"), fields.integer("version")) != (model, version):
+        raise IntegrityError("is damaged: it is another version's record")
+    return fields

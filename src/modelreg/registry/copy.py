@@ -1,0 +1,93 @@
+"""Copying a version into another registry: the same bytes, environment and provenance, and where it came from."""
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from modelreg import layout
+from modelreg.canonical import encode
+from modelreg.files import SourceFile, SourceTree
+from modelreg.manifest import Manifest
+from modelreg.progress import ProgressCallback
+from modelreg.records import CopiedFrom
+from modelreg.registry.ledger import append, check_marker, stamp
+from modelreg.registry.model import ModelReader
+from modelreg.registry.pull import download
+from modelreg.registry.register import Registered, Submission, register
+from modelreg.store import Store
+from modelreg.version import Version
+
+
+def copy(
+    source: Store, manifest: Manifest, target: Store, actor: str, *, progress: ProgressCallback | None = None
+) -> Registered:
+    """Register a version of one registry in another, unless it is there already, and bring its annotations along.
+
+    The number and the record are the other registry's; the digests of artifact and environment stay.
+
+    Raises:
+        IntegrityError: the version is damaged where it comes from; nothing was written.
+    """
+    version = manifest.version
+    check_marker(target)
+    earlier = _copy_of(version, ModelReader(target, version.model))
+    if earlier is None:
+        with tempfile.TemporaryDirectory(prefix="modelreg-") as folder:
+            download(source, manifest, manifest.tree.files, Path(folder), progress)
+            submission = _submission(source, manifest, Path(folder), actor)
+            registered = register(target, submission, progress=progress)
+    else:
+        registered = Registered(earlier, created=False, uploaded=False)
+    _bring_annotations(target, version, registered.version, actor)
+    copied = ModelReader(target, version.model).version(registered.version.number)
+    return Registered(copied, registered.created, registered.uploaded)
+
+
+def _copy_of(version: Version, reader: ModelReader) -> Version | None:
+    """Return the live version there that is a copy of this one, is its original, or has the same original."""
+    wanted = _lineage(version)
+    return next((other for other in reader.live(on_damage=lambda _: None) if wanted & _lineage(other)), None)
+
+
+def _lineage(version: Version) -> set[str]:
+    origin = version.record.copied_from
+    return {version.digest, origin.record} if origin else {version.digest}
+
+
+def _submission(source: Store, manifest: Manifest, folder: Path, actor: str) -> Submission:
+    version = manifest.version
+    files = tuple(SourceFile(folder / file.path, file.path, file.size) for file in manifest.tree.files)
+    return Submission(
+        version.model,
+        SourceTree(version.artifact.layout, files),
+        version.artifact.format,
+        version.environment,
+        encode(manifest.environment_record),
+        version.capture,
+        version.source,
+        version.record.description,
+        version.record.tags,
+        version.params,
+        version.record.metrics,
+        actor,
+        CopiedFrom(_public(source.url), version.model, version.number, version.digest),
+    )
+
+
+def _public(url: str) -> str:
+    """Leave the name of a home folder out of what is recorded."""
+    home = str(Path.home())
+    return f"~{url.removeprefix(home)}" if url.startswith(f"{home}{os.sep}") else url
+
+
+def _bring_annotations(target: Store, version: Version, copied: Version, actor: str) -> None:
+    """Append the annotations that the copy has not got yet. Each keeps its `op`, by which it is known again."""
+    model, number = copied.model, copied.number
+    brought = {annotation.stamp.op for annotation in copied.annotations}
+    last = ModelReader(target, model).last_fact(number)
+    for annotation in version.annotations:
+        if annotation.stamp.op not in brought:
+            stamped = replace(annotation, stamp=replace(stamp(target, actor), op=annotation.stamp.op))
+            record = stamped.to_bytes(model, number)
+            last = append(target, lambda fact: layout.annotation(model, number, fact), last + 1, record)

@@ -1,0 +1,47 @@
+"""Joining a version with its files and its environment."""
+
+from collections.abc import Mapping
+
+from modelreg import layout
+from modelreg.environment.record import Environment
+from modelreg.errors import IntegrityError
+from modelreg.manifest import Manifest
+from modelreg.records import Tree, content_addressed
+from modelreg.registry.ledger import read_content
+from modelreg.store import Store
+from modelreg.version import Version
+
+
+def show(store: Store, version: Version) -> Manifest:
+    """Return the manifest of a version.
+
+    Raises:
+        IntegrityError: the record of its files or of its environment is missing or damaged.
+    """
+    sha256 = version.artifact.digest.removeprefix("sha256:")
+    key = layout.tree(version.model, version.artifact.size, sha256)
+    data = read_content(store, key, sha256)
+    try:
+        tree = Tree.from_bytes(data, sha256)
+    except IntegrityError as error:
+        raise type(error)(f"the record {key} in {store.url}: {error}") from None
+    if (tree.size, len(tree.files)) != (version.artifact.size, version.artifact.files):
+        raise IntegrityError(f"the record {key} in {store.url} is damaged: it is not what {version} says of its files")
+    record, environment = read_environment(store, version)
+    return Manifest(version, tree, environment, record)
+
+
+def read_environment(store: Store, version: Version) -> tuple[Mapping[str, object], Environment]:
+    """Return the environment of a version, as its record and as a value.
+
+    Raises:
+        IntegrityError: the record is missing or damaged.
+    """
+    sha256 = version.environment.digest.removeprefix("sha256:")
+    key = layout.environment(version.model, sha256)
+    data = read_content(store, key, sha256)
+    try:
+        record = content_addressed("environment", data, sha256)
+        return record, Environment.from_mapping(record)
+    except IntegrityError as error:
+        raise IntegrityError(f"the record {key} in {store.url} {error}") from None

@@ -1,0 +1,43 @@
+"""How boto3 is set up."""
+
+import os
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import boto3
+from botocore.config import Config
+
+from modelreg import __version__
+from modelreg.store.bucket import LANES
+
+if TYPE_CHECKING:
+    from modelreg.store.s3 import S3Settings
+
+S3Client: TypeAlias = Any
+"""boto3 makes its classes when it runs."""
+
+
+def connect(settings: "S3Settings") -> "S3Client":
+    """Return a client. Credentials, region and endpoint are found by boto3 where the settings do not name them."""
+    session = boto3.session.Session(profile_name=settings.profile, region_name=settings.region)
+    scoped = session._session.get_scoped_config()  # noqa: SLF001  # what the profile says is told nowhere else
+    own_retries = "AWS_RETRY_MODE" in os.environ or "retry_mode" in scoped
+    shared = Config(
+        max_pool_connections=2 * LANES,
+        # Every byte is checked against a sha256 of ours; some servers send a whole object's checksum with a part.
+        response_checksum_validation="when_required",
+        tcp_keepalive=True,
+        user_agent_extra=f"modelreg/{__version__}",
+        retries=None if own_retries else {"mode": "standard"},
+    )
+    # Over TLS the checksums that we send are enough, and signing would hash everything once more.
+    over_tls = shared.merge(
+        Config(s3={"payload_signing_enabled": False} | ({"addressing_style": "path"} if settings.path_style else {}))
+    )
+    # Only servers of one's own lack TLS, and few of them have a host name for each bucket.
+    plain = shared.merge(Config(s3={"addressing_style": "path"}))
+    guess = settings.endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "https:")
+    for is_plain in (guess.startswith("http:"), not guess.startswith("http:")):
+        client = session.client("s3", endpoint_url=settings.endpoint, config=plain if is_plain else over_tls)
+        if client.meta.endpoint_url.startswith("http:") == is_plain:  # a profile may have named another
+            break
+    return client

@@ -1,0 +1,174 @@
+"""The probe runs in any Python from 3.8 on, whatever lies around it."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from environments import Place, add, make_place, pinned
+
+from modelreg import EnvironmentUnreadableError, capture, find_interpreter
+from modelreg.environment import probe
+
+PROBE = Path(probe.__file__)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A virtual environment with one package, and without pip."""
+    made = make_place(tmp_path / "place")
+    add(made.site, "one", "1.0")
+    return made
+
+
+def other_python(minor: str) -> str:
+    """Find an executable of another Python on the PATH, or one of pyenv's; skip where there is none."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    shims = [Path(folder) for folder in folders if Path(folder).name == "shims"]
+    pyenvs = [str(path) for shim in shims for path in shim.parent.glob(f"versions/{minor}.*/bin/python{minor}")]
+    for python in (*pyenvs, shutil.which(f"python{minor}")):
+        # A shim is there for every version, but exits with 127 for those that are not chosen.
+        if python and subprocess.run([python, "-c", ""], check=False, capture_output=True).returncode == 0:
+            return python
+    pytest.skip(f"there is no Python {minor} on this machine")
+
+
+@pytest.mark.parametrize("minor", ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"])
+def test_it_reads_environments_of_other_pythons(minor: str, tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    subprocess.run([other_python(minor), "-m", "venv", "--without-pip", str(folder)], check=True)
+    (site,) = folder.glob("[Ll]ib/**/site-packages")
+    add(site, "from_elsewhere", "2.5")
+    captured = capture(find_interpreter(folder))
+    assert captured.environment.python.minor == minor
+    assert captured.environment.python.soabi is not None
+    assert pinned(captured) == {"from-elsewhere==2.5"}
+    assert captured.remarks == ()
+
+
+def test_its_syntax_is_that_of_python_3_8() -> None:
+    ast.parse(PROBE.read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+def test_it_imports_next_to_nothing() -> None:
+    program = f"""
+import sys
+with open({str(PROBE)!r}, encoding="utf-8") as file:
+    code = compile(file.read(), {str(PROBE)!r}, "exec")
+sys.argv = ["probe", "word:"]
+before = set(sys.modules)
+exec(code, {{"__name__": "__main__", "__file__": {str(PROBE)!r}}})
+print(*(set(sys.modules) - before), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(done.stderr.split()) == {"_json"}
+
+
+@pytest.mark.parametrize("name", ["json", "os", "sys", "_json", "encodings", "site", "types", "posixpath"])
+def test_a_module_in_the_working_directory_does_not_stand_in_its_way(
+    name: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(f"{name}.py").write_text("raise SystemExit('this is not the standard library')\n")
+    assert pinned(place.captured()) == {"one==1.0"}
+
+
+def test_a_json_module_on_the_pythonpath_does_not_stand_in_its_way(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.joinpath("json.py").write_text("raise SystemExit('this is not the standard library')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert pinned(place.captured()) == {"one==1.0"}
+
+
+START_UPS = {
+    "prints": "print('Welcome to the cluster!', end='')",
+    "prints_the_like_of_an_answer": "print('modelreg-0:{}')",
+    "prints_at_the_end": "import atexit; atexit.register(print, 'Goodbye: {\"python\": 1}')",
+    "prints_bytes": "import os; os.write(1, bytes(range(256)))",
+    "replaces_stdout": "import io, sys; sys.stdout = io.StringIO()",
+    "has_no_stdout": "import sys; sys.stdout = None",
+    "echoes_the_command": "import sys; print(getattr(sys, 'orig_argv', ''))",
+    "warns": "import sys; print('deprecated!', file=sys.stderr)",
+    "puts_what_is_no_text_on_the_path": "import sys, pathlib; sys.path += [None, b'/x', pathlib.Path('/y'), '']",
+}
+
+
+@pytest.mark.parametrize("start_up", START_UPS.values(), ids=START_UPS)
+def test_whatever_the_environments_start_up_does_is_no_part_of_the_answer(start_up: str, place: Place) -> None:
+    place.site.joinpath("sitecustomize.py").write_text(f"{start_up}\n")
+    assert pinned(place.captured()) == {"one==1.0"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp500", "ascii"])
+def test_the_encoding_of_stdout_is_no_part_of_the_answer(
+    encoding: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(place.site, "zwei", "2.0", direct_url={"url": "https://host/größe", "archive_info": {}})
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    captured = place.captured()
+    (package,) = (package for package in captured.environment.packages if package.name == "zwei")
+    assert package.origin is not None
+    assert package.origin.url == "https://host/größe"
+
+
+@pytest.mark.parametrize("flag", [(), ("-P",), ("-I",), ("-E",)], ids=" ".join)
+def test_its_own_folder_is_no_part_of_the_path_and_nothing_else_is_taken_off_it(
+    flag: tuple[str, ...], place: Place, tmp_path: Path
+) -> None:
+    # The first folder of the path is a package's where Python does not put the script's there.
+    first = add(tmp_path / "first", "first_of_all", "1.0").parent
+    place.site.joinpath("sitecustomize.py").write_text(f"import sys; sys.path.insert(0, {str(first)!r})\n")
+    add(own := tmp_path / "own", "beside_the_probe", "1.0")
+    shutil.copy(PROBE, own)
+    done = subprocess.run([str(place.python), *flag, str(own / PROBE.name), "word:"], capture_output=True, check=True)
+    found = json.loads(done.stdout.partition(b"word:")[2])["distributions"]
+    assert [dist["name"] for dist in found] == ["first_of_all", "one"]
+
+
+def test_a_folder_that_is_on_the_path_twice_is_read_once(place: Place, tmp_path: Path) -> None:
+    alias = tmp_path / "alias"
+    alias.symlink_to(place.site, target_is_directory=True)
+    place.site.joinpath("again.pth").write_text(f"{alias}\n{place.site}{os.sep}\n")
+    captured = place.captured()
+    assert (pinned(captured), captured.remarks) == ({"one==1.0"}, ())
+
+
+def test_the_tag_of_extension_modules_is_sysconfigs(place: Place) -> None:
+    import sysconfig
+
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    assert place.captured().environment.python.soabi == suffix.strip(".").rpartition(".")[0]
+
+
+def test_the_c_library_is_the_one_that_platform_names(place: Place) -> None:
+    import platform
+
+    captured = place.captured().environment.platform
+    name, version = platform.libc_ver()
+    if name != "glibc":
+        assert captured.libc in (None, "musl")
+    else:
+        assert (captured.libc, captured.libc_version) == (name, version)
+
+
+def test_the_running_interpreter_says_of_itself_what_another_process_says() -> None:
+    mine, other = (capture(find_interpreter(), in_process=in_process) for in_process in (True, False))
+    assert mine.environment.python == other.environment.python
+    assert mine.environment.platform == other.environment.platform
+    assert (mine.kind, mine.prefix) == (other.kind, other.prefix)
+
+
+def test_the_answer_is_json_whatever_it_holds() -> None:
+    encode: Callable[[object], str] = probe._json
+    value: object = {"a": [True, False, None, 'quote " and \\ and \n', "\udcff", "größe", []], "b": {}}
+    assert json.loads(encode(value)) == value
+
+
+def test_in_python_2_it_fails_and_says_so() -> None:
+    with pytest.raises(EnvironmentUnreadableError, match=r"is no Python 3\.8 or later"):
+        capture(find_interpreter(other_python("2.7")))

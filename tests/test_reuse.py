@@ -1,0 +1,159 @@
+"""What is not uploaded again, and what `if_changed` does not register again."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hand_made import live, numbers_in, put_deletion
+from watched_store import WatchedStore
+
+from modelreg import Capture, Registry
+from modelreg.store import Store
+
+
+@pytest.fixture
+def other_model(model: Path) -> Path:
+    """As long as the model, so that a listing alone cannot tell them apart."""
+    path = model.with_name("other.pkl")
+    path.write_bytes(model.read_bytes()[::-1])
+    return path
+
+
+def test_the_same_bytes_make_a_new_version_and_are_not_uploaded_again(
+    store: Store, model: Path, captured: Capture, other_environment: Capture
+) -> None:
+    watched = WatchedStore(store)
+    registry = Registry(watched)
+    first = registry.register(model, "fraud", capture=captured)
+    second = registry.register(model, "fraud", capture=other_environment)
+    assert (first.uploaded, second.uploaded) == (True, False)
+    assert first.version.artifact == second.version.artifact
+    assert len(watched.uploads) == 1
+    assert live(store) == [1, 2]
+
+
+def test_other_bytes_of_the_same_length_are_uploaded(
+    store: Store, model: Path, other_model: Path, captured: Capture
+) -> None:
+    registry = Registry(store)
+    first = registry.register(model, "fraud", capture=captured).version
+    second = registry.register(other_model, "fraud", capture=captured)
+    assert second.uploaded
+    assert second.version.artifact.size == first.artifact.size
+    assert live(store) == [1, 2]
+
+
+def test_the_same_bytes_under_another_name_are_another_artifact(store: Store, model: Path, captured: Capture) -> None:
+    registry = Registry(store)
+    registry.register(model, "fraud", capture=captured)
+    renamed = model.rename(model.with_name("renamed.pkl"))
+    assert registry.register(renamed, "fraud", capture=captured).uploaded
+    assert live(store) == [1, 2]
+
+
+def test_another_model_shares_nothing(store: Store, model: Path, captured: Capture) -> None:
+    registry = Registry(store)
+    registry.register(model, "fraud", capture=captured)
+    registered = registry.register(model, "churn", capture=captured)
+    assert (registered.version.number, registered.uploaded) == (1, True)
+
+
+def test_the_files_of_a_deleted_version_are_not_reused(store: Store, model: Path, captured: Capture) -> None:
+    """They may be collected any time; a version that is live again would have to be settled."""
+    registry = Registry(store)
+    registry.register(model, "fraud", capture=captured)
+    put_deletion(store, 1, "deleted")
+    assert registry.register(model, "fraud", capture=captured).uploaded
+    assert live(store) == [2]
+
+
+def _remove(store: Store, key: str) -> None:
+    store.delete(key)
+
+
+def _truncate(store: Store, key: str) -> None:
+    data = store.read(key, 100_000)
+    store.delete(key)
+    store.create(key, data[:-1])
+
+
+@pytest.mark.parametrize("if_changed", [False, True], ids=["always", "if changed"])
+@pytest.mark.parametrize("damage", [_remove, _truncate], ids=["missing", "truncated"])
+@pytest.mark.parametrize("name", ["a.bin", "sub/b.bin"])
+def test_files_of_which_one_is_missing_or_truncated_are_uploaded_afresh(
+    store: Store, tmp_path: Path, captured: Capture, name: str, damage: Callable[[Store, str], None], if_changed: bool
+) -> None:
+    folder = tmp_path / "folder"
+    (folder / "sub").mkdir(parents=True)
+    for path in ("a.bin", "sub/b.bin"):
+        (folder / path).write_bytes(path.encode() * 100)
+    registry = Registry(store)
+    first = registry.register(folder, "fraud", capture=captured).version
+    damage(store, f"models/fraud/artifacts/{first.artifact.upload}/{name}")
+    second = registry.register(folder, "fraud", capture=captured, if_changed=if_changed)
+    assert (second.version.number, second.uploaded) == (2, True)
+    registry.pull("fraud:2", "out")
+    assert Path("out", name).read_bytes() == (folder / name).read_bytes()
+    assert not registry.register(folder, "fraud", capture=captured).uploaded
+
+
+CHANGES = {
+    "nothing": (False, False, 1, False),
+    "the environment": (False, True, 2, False),
+    "the bytes": (True, False, 2, True),
+    "both": (True, True, 2, True),
+}
+
+
+@pytest.mark.parametrize(("bytes_too", "environment_too", "number", "uploaded"), CHANGES.values(), ids=list(CHANGES))
+def test_if_changed_makes_a_version_only_where_bytes_or_environment_changed(
+    store: Store,
+    model: Path,
+    other_model: Path,
+    captured: Capture,
+    other_environment: Capture,
+    bytes_too: bool,
+    environment_too: bool,
+    number: int,
+    uploaded: bool,
+) -> None:
+    registry = Registry(store)
+    registry.register(model, "fraud", capture=captured, if_changed=True)
+    path = other_model.replace(model) if bytes_too else model
+    again = other_environment if environment_too else captured
+    registered = registry.register(path, "fraud", capture=again, if_changed=True)
+    assert (registered.version.number, registered.created, registered.uploaded) == (number, number == 2, uploaded)
+    assert numbers_in(store) == list(range(1, number + 1))
+    assert registered.version == registry.resolve(f"fraud:{number}")
+
+
+def test_if_changed_finds_the_newest_equal_version_even_below_others(
+    store: Store, model: Path, other_model: Path, captured: Capture, other_environment: Capture
+) -> None:
+    registry = Registry(store)
+    for path, capture in (
+        (model, captured),
+        (model, captured),
+        (model, other_environment),
+        (other_model.replace(model.with_name("third.pkl")), captured),
+    ):
+        registry.register(path, "fraud", capture=capture)
+    assert registry.register(model, "fraud", capture=captured, if_changed=True).version.number == 2
+    put_deletion(store, 2, "deleted")
+    assert registry.register(model, "fraud", capture=captured, if_changed=True).version.number == 1
+    put_deletion(store, 1, "deleted")
+    registered = registry.register(model, "fraud", capture=captured, if_changed=True)
+    assert (registered.version.number, registered.uploaded) == (5, False)
+
+
+def test_a_damaged_record_of_another_version_does_not_stop_a_register(
+    store: Store, model: Path, captured: Capture
+) -> None:
+    registry = Registry(store)
+    for _ in range(2):
+        registry.register(model, "fraud", capture=captured)
+    store.delete("models/fraud/versions/00000002.json")
+    store.create("models/fraud/versions/00000002.json", b"{}")
+    registered = registry.register(model, "fraud", capture=captured, if_changed=True)
+    assert registered.version.number == 1
+    assert registry.register(model, "fraud", capture=captured).version.number == 3
