@@ -1,6 +1,7 @@
 """The protocol of docs/protocol.md as a state machine, small enough that every interleaving can be looked at.
 
-A state is all that the store holds, what was promised, and where each actor stands. A step is one act of one actor, or of
+A state is all that the store holds, what was promised, and where each actor stands. A step is one act of one actor,
+or of
 the clock. Every reachable state is checked, so an actor that stalls for ever, at any step, is covered: it is one that
 takes no further step. Versions and uploads have fixed slots, times are small numbers, and most graces are 0.
 """

@@ -44,7 +44,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what asks for a store on each kind of it."""
     if "store" in metafunc.fixturenames:
         everywhere = os.environ.get("MODELREG_TEST_EXHAUSTIVE") == "1" or metafunc.module.__name__ in ON_BUCKETS
-        metafunc.parametrize("store", ["memory", "local", *(["s3"] if everywhere else [])], indirect=True)
+        metafunc.parametrize("store", ["memory", "local", *(["s3", "gcs"] if everywhere else [])], indirect=True)
 
 
 @pytest.fixture
@@ -61,6 +61,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 def s3_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """An unused registry in S3: on ministack, or in the bucket that MODELREG_TEST_S3_URL names."""
     return bucket_servers.unused("s3", "ministack", request, monkeypatch)
+
+
+@pytest.fixture
+def gcs_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An unused registry in GCS: on fake-gcs-server, or in the bucket that MODELREG_TEST_GCS_URL names."""
+    return bucket_servers.unused("gs", "fake_gcs", request, monkeypatch)
 
 
 @pytest.fixture
@@ -124,6 +130,12 @@ def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
     monkeypatch.chdir(work)
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Registry:
+    """The registry that `run` works on, for what needs no process of its own."""
+    return Registry.open(str(tmp_path / "registry"))
 
 
 @pytest.fixture

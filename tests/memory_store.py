@@ -22,16 +22,23 @@ class MemoryStore:
     def url(self) -> str:
         return "memory://"
 
+    @property
+    def parallel(self) -> int:
+        return 1
+
     def create(self, key: str, data: bytes) -> None:
         with self._lock:
             if key in self.content:
                 raise KeyExistsError(f"{key} exists already")
             self.content[key] = data
 
-    def upload(self, key: str, source: Path, progress: Callable[[int], None] | None = None) -> Poured:
+    def upload(
+        self, key: str, source: Path, progress: Callable[[int], None] | None = None, *, resume: bool = False
+    ) -> Poured:
         parts: list[bytes] = []
         poured = pour(pieces(source), parts.append, progress)
-        self.create(key, b"".join(parts))
+        if not (resume and self.content.get(key) == b"".join(parts)):
+            self.create(key, b"".join(parts))
         return poured
 
     def read(self, key: str, limit: int) -> bytes:
@@ -41,11 +48,11 @@ class MemoryStore:
             raise StoreError(f"{key} is larger than {limit} bytes")
         return self.content[key]
 
-    def stream(self, key: str) -> Iterator[bytes]:
+    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
         if key not in self.content:
             raise KeyAbsentError(f"{key} does not exist")
         data = self.content[key]
-        yield from (data[start : start + CHUNK] for start in range(0, len(data), CHUNK))
+        yield from (data[start : start + CHUNK] for start in range(start, len(data), CHUNK))
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         yield from sorted(Entry(key, len(data)) for key, data in list(self.content.items()) if key.startswith(prefix))

@@ -1,6 +1,7 @@
 """Runs the real code of several actors over one store in an order that a seed decides, one operation at a time."""
 
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,10 +12,14 @@ from memory_store import MemoryStore
 from modelreg.digest import Poured
 from modelreg.store import Entry
 
-SWITCHING = (0.02, 0.05, 0.15, 0.5)
-"""How often, in one schedule, somebody else goes on where the present actor could. Rarely is what finds deep faults."""
+AT_RECORDS = (0.2, 0.5, 0.8)
+ELSEWHERE = (0.0, 0.01, 0.05)
+"""How often, in one schedule, an actor is interrupted: before and after it creates a record, and at other operations."""
 STALLING = 0.2
 """How often one that is interrupted never goes on again."""
+
+
+_NUMBERED = re.compile(r"/\d{8}[./]")
 
 
 class Abandoned(BaseException):
@@ -28,7 +33,8 @@ class Schedule:
         self.chance = random.Random(seed)
         self.stalled: set[int] = set()
         self.steps = 0
-        self._switching = self.chance.choice(SWITCHING)
+        self._at_records = self.chance.choice(AT_RECORDS)
+        self._elsewhere = self.chance.choice(ELSEWHERE)
         self._precedence: list[int] = []
         self._gates: list[threading.Lock] = []
         self._end = threading.Lock()
@@ -52,18 +58,26 @@ class Schedule:
         for thread in threads:
             thread.join()
 
-    def pause(self, me: int, *, give_way: bool = False) -> None:
-        """Let others go on, or not, before an actor does its next operation; `give_way`: it waits for somebody."""
+    def pause(self, me: int, *, at_record: bool = False) -> None:
+        """Interrupt an actor before its next operation, or not."""
         if self._is_over:
             raise Abandoned
         self.steps += 1
-        if not give_way and self.chance.random() >= self._switching:
-            return
+        if self.chance.random() < (self._at_records if at_record else self._elsewhere):
+            self._interrupt(me, stalls=self.chance.random() < STALLING)
+
+    def give_way(self, me: int) -> None:
+        """Let all others go on first."""
+        if self._is_over:
+            raise Abandoned
+        self._interrupt(me, stalls=False)
+
+    def _interrupt(self, me: int, *, stalls: bool) -> None:
         self._precedence.remove(me)
-        if not give_way and self.chance.random() < STALLING:
+        if stalls:
             self.stalled.add(me)
         else:
-            self._precedence.append(me)
+            self._precedence.insert(self.chance.randint(1, len(self._precedence)) if self._precedence else 0, me)
         if self._precedence and self._precedence[0] == me:
             return
         self._wake_first()
@@ -117,8 +131,12 @@ class ActorsStore:
         return self._inner.url
 
     def create(self, key: str, data: bytes) -> None:
-        self._schedule.pause(self._me)
-        self._inner.create(key, data)
+        at_record = _NUMBERED.search(key) is not None
+        self._schedule.pause(self._me, at_record=at_record)
+        try:
+            self._inner.create(key, data)
+        finally:
+            self._schedule.pause(self._me, at_record=at_record)
 
     def upload(self, key: str, source: Path, progress: Callable[[int], None] | None = None) -> Poured:
         self._schedule.pause(self._me)
@@ -161,4 +179,4 @@ class ActorsStore:
 
     def wait(self) -> None:
         """Let others go on."""
-        self._schedule.pause(self._me, give_way=True)
+        self._schedule.give_way(self._me)

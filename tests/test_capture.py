@@ -77,8 +77,9 @@ def developed_by_setup_py(place: Place, tmp_path: Path) -> dict[str, str]:
 def twice_in_one_folder(place: Place, tmp_path: Path) -> dict[str, str]:
     add(place.site, "twice", "1.0")
     add(place.site, "twice", "2.0")
-    place.site.joinpath("kinds-0.1.egg-info").write_text("Metadata-Version: 1.2\nName: kinds\nVersion: 0.1\n")
-    add(place.site, "kinds", "0.2")
+    for kind in "abcdefgh":  # whatever the order of the folder, a .dist-info comes first
+        add(place.site, kind, "0.1", folder=f"{kind}-0.1.egg-info")
+        add(place.site, kind, "0.2")
     return {}
 
 
@@ -188,7 +189,10 @@ def test_of_two_versions_the_first_on_the_path_counts_and_the_other_is_remarked(
     )
 
 
-def test_the_command_line_reads_its_own_interpreter_as_another_process_would(run: Run, model: Path) -> None:
+def test_the_command_line_reads_its_own_interpreter_as_another_process_would(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(add(tmp_path / "first", "first_on_the_path", "1.0").parent))
     answers = [
         run("register", str(model), "fraud", "--json", **variables)
         for variables in ({}, {"PYTHONNOUSERSITE": "1"}, {"PYTHONSAFEPATH": "1"})

@@ -135,6 +135,7 @@ REQUIREMENTS: dict[str, tuple[Package, str | None]] = {
     "a URL that ends too early": (Package("pkg", "1.0", origin=Origin("archive", "https://host/a b.zip")), None),
     "a folder": (Package("pkg", "1.0", origin=Origin("directory")), None),
     "an editable folder": (Package("pkg", "1.0", origin=Origin("editable")), None),
+    "a folder with a URL": (Package("pkg", "1.0", origin=Origin("directory", "https://host/pkg")), None),
 }
 
 

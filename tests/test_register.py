@@ -28,3 +28,13 @@ def test_json_tells_the_same_with_numbers_as_numbers(run: Run, model: Path) -> N
     ran = run("register", str(model), "fraud", "--metric", "auc=0.93", "--tag", "team=risk", "--json")
     answer = json.loads(ran.out)
     assert (answer["reference"], answer["metrics"], answer["tags"]) == ("fraud:1", {"auc": 0.93}, {"team": "risk"})
+
+
+def test_a_registry_does_not_register_itself(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    (folder / "registry" / "models").mkdir(parents=True)
+    (folder / "registry" / "models" / "x").write_text("x")
+    (folder / "model.bin").write_text("weights")
+    ran = run("register", str(folder), "fraud", "--registry", str(folder / "registry"))
+    assert ran.code == 2
+    assert "lies in what is to be registered" in ran.err

@@ -28,21 +28,27 @@ class WatchedStore:
     def url(self) -> str:
         return self.inner.url
 
+    @property
+    def parallel(self) -> int:
+        return 1  # so that what is written is written in order
+
     def create(self, key: str, data: bytes) -> None:
         self.writes.append(("create", key))
         if self._before is not None:
             self._before(key, data)
         self.inner.create(key, data)
 
-    def upload(self, key: str, source: Path, progress: Callable[[int], None] | None = None) -> Poured:
+    def upload(
+        self, key: str, source: Path, progress: Callable[[int], None] | None = None, *, resume: bool = False
+    ) -> Poured:
         self.writes.append(("upload", key))
-        return self.inner.upload(key, source, progress)
+        return self.inner.upload(key, source, progress, resume=resume)
 
     def read(self, key: str, limit: int) -> bytes:
         return self.inner.read(key, limit)
 
-    def stream(self, key: str) -> Iterator[bytes]:
-        return self.inner.stream(key)
+    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+        return self.inner.stream(key, start)
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         return self.inner.entries(prefix)

@@ -11,9 +11,13 @@ def main() -> None:
         print(f"modelreg {__version__}")
         sys.exit(0)
 
-    from modelreg.cli.app import main as run
+    try:
+        from modelreg.cli.app import main as run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before the application could see to it, nothing having been done
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from modelreg.manifest import Manifest
 class Change:
     """One difference.
 
-    part: `file`, `package`, `python`, `platform`, `metric`, `param`, `tag`, `source` or `description`.
+    part: `file`, `package`, `python`, `platform`, `metric`, `param`, `tag`, `import`, `source` or
+        `description`.
     before, after: None where it is absent there.
     note: what else can be said, such as `up`, `down` or a metric's difference.
     """
@@ -38,6 +39,7 @@ def difference(before: Manifest, after: Manifest) -> tuple[Change, ...]:
         *_metrics(one.metrics, two.metrics),
         *_changes("param", one.params, two.params),
         *_changes("tag", one.tags, two.tags),
+        *_changes("import", _imports(before), _imports(after)),
         *_changes("source", _source(before), _source(after)),
         *_changes("description", {"": one.description}, {"": two.description}),
     )
@@ -80,6 +82,12 @@ def _source(manifest: Manifest) -> dict[str, str]:
     return {"commit": commit} | ({"branch": source.branch} if source.branch else {})
 
 
+def _imports(manifest: Manifest) -> dict[str, str]:
+    imports = manifest.version.record.imports
+    names = imports.names if imports else {}
+    return {f"{module}.{name}": "imported" for module, found in names.items() for name in found}
+
+
 def _metrics(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
     for name in sorted(before.keys() | after.keys()):
         one, two = before.get(name), after.get(name)
@@ -94,7 +102,7 @@ def _packages(before: Sequence[Package], after: Sequence[Package]) -> Iterator[C
     for name in sorted(old.keys() | new.keys()):
         one, two = old.get(name), new.get(name)
         if one is None or two is None:
-            yield Change("package", name, one and one.version, two and two.version)
+            yield Change("package", name, one.version if one else None, two.version if two else None)
             continue
         direction = _direction(one.version, two.version) if one.version != two.version else ""
         here, there = _place(one), _place(two)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
-from modelreg.digest import is_sha256
 from modelreg.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -17,9 +16,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TOO_LARGE = 2**63
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HEX32 = re.compile(r"[0-9a-f]{32}")
+_HEX64 = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 _UPLOAD = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{32}", re.ASCII)
+_TEXT = frozenset({str})
 
 
 def present(value: "DataclassInstance") -> dict[str, object]:
@@ -52,7 +54,8 @@ class Fields:
 
     def text(self, name: str) -> str:
         """Return a string."""
-        return self._typed(name, str)
+        value = self._mapping.get(name)
+        return value if isinstance(value, str) else self._typed(name, str)
 
     def optional_text(self, name: str) -> str | None:
         """Return a string, or None where the field is absent."""
@@ -67,7 +70,7 @@ class Fields:
 
     def optional_integer(self, name: str) -> int | None:
         """Return an integer of at least 0, or None where the field is null."""
-        return None if self._mapping.get(name) is None else self.integer(name)
+        return None if self._mapping.get(name, 0) is None else self.integer(name)
 
     def optional_flag(self, name: str) -> bool | None:
         """Return a boolean, or None where the field is absent."""
@@ -75,26 +78,23 @@ class Fields:
 
     def digest(self, name: str) -> str:
         """Return a digest, with its `sha256:`."""
-        value = self.text(name)
-        if not (value.startswith("sha256:") and is_sha256(value.removeprefix("sha256:"))):
-            raise self.damage(name, "is no sha256 digest")
-        return value
+        return self._matching(name, _DIGEST, "is no sha256 digest")
 
     def sha256(self, name: str) -> str:
         """Return 64 hexadecimal digits."""
-        return self._matching(name, is_sha256(self.text(name)), "is no sha256")
+        return self._matching(name, _HEX64, "is no sha256")
 
     def op(self, name: str = "op") -> str:
         """Return the 32 hexadecimal digits of an operation."""
-        return self._matching(name, _HEX32.fullmatch(self.text(name)) is not None, "is no operation id")
+        return self._matching(name, _HEX32, "is no operation id")
 
     def time(self, name: str) -> str:
         """Return a time, `YYYY-MM-DDTHH:MM:SSZ`."""
-        return self._matching(name, _TIME.fullmatch(self.text(name)) is not None, "is no time")
+        return self._matching(name, _TIME, "is no time")
 
     def upload(self, name: str) -> str:
         """Return an upload-id."""
-        return self._matching(name, _UPLOAD.fullmatch(self.text(name)) is not None, "is no upload id")
+        return self._matching(name, _UPLOAD, "is no upload id")
 
     def child(self, name: str) -> "Fields":
         """Return the fields of an object in this one."""
@@ -114,14 +114,14 @@ class Fields:
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of strings, empty where it is absent."""
         items = self._typed(name, list) if name in self._mapping else []
-        if not all(isinstance(item, str) for item in items):
+        if not _TEXT.issuperset(map(type, items)):
             raise self.damage(name, "is no list of strings")
         return tuple(items)
 
     def text_map(self, name: str) -> dict[str, str]:
         """Return an object of strings, empty where it is absent."""
         mapping = self._typed(name, dict) if name in self._mapping else {}
-        if not all(isinstance(value, str) for value in mapping.values()):
+        if not _TEXT.issuperset(map(type, mapping.values())):
             raise self.damage(name, "is no object of strings")
         return mapping
 
@@ -129,10 +129,11 @@ class Fields:
         """Return the error that says what is wrong with a field."""
         return IntegrityError(f"is damaged: the field {self._path}{name} {reason}")
 
-    def _matching(self, name: str, matches: bool, reason: str) -> str:
-        if not matches:
+    def _matching(self, name: str, pattern: re.Pattern[str], reason: str) -> str:
+        value = self.text(name)
+        if pattern.fullmatch(value) is None:
             raise self.damage(name, reason)
-        return self.text(name)
+        return value
 
     def _typed(self, name: str, kind: type[T]) -> T:
         value = self._mapping.get(name)

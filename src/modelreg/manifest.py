@@ -11,7 +11,7 @@ from modelreg.environment.record import Environment
 from modelreg.errors import IntegrityError, UsageError
 from modelreg.fields import Fields, present
 from modelreg.paths import check_paths
-from modelreg.records import File, Tree, content_addressed
+from modelreg.records import File, Imports, Tree, content_addressed
 from modelreg.reference import check_model_name
 from modelreg.version import Version
 
@@ -42,6 +42,7 @@ class Manifest:
             "source": present(version.source) if version.source else {},
             "copied_from": present(version.record.copied_from) if version.record.copied_from else {},
             "capture": present(version.capture),
+            "imports": _imports(version.record.imports),
             "artifact": artifact,
             "python": environment.python.version,
             "platform": str(environment.platform),
@@ -62,7 +63,7 @@ class Manifest:
             "# Written by modelreg; verify-env notices when the environment part is edited.\n"
         )
         sections = (
-            _dump({name: value}, flat=name in ("environment", "artifact"))
+            _dump({name: value}, flat=name in ("environment", "artifact", "imports"))
             for name, value in self.to_mapping().items()
             if value not in ("", {}, [], None) or name == "dependencies"
         )
@@ -129,6 +130,13 @@ class PulledManifest:
             files,
             environment,
         )
+
+
+def _imports(imports: Imports | None) -> dict[str, object]:
+    if imports is None:
+        return {}
+    names = {module: list(found) for module, found in imports.names.items()}
+    return {"names": names, "versions": dict(imports.versions), "complete": imports.complete}
 
 
 def as_number(decimal: str) -> int | float:

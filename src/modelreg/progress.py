@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +18,18 @@ ProgressCallback = Callable[[Progress], None]
 
 
 class Meter:
-    """Adds up bytes and reports each sum."""
+    """Adds up bytes and reports each sum, one after the other whatever thread it comes from."""
 
     def __init__(self, stage: str, total: int, report: ProgressCallback | None) -> None:
         self._stage = stage
         self._total = total
         self._done = 0
         self._report = report
+        self._lock = Lock()
 
     def add(self, size: int) -> None:
         """Count `size` bytes more."""
-        self._done += size
-        if self._report is not None:
-            self._report(Progress(self._stage, self._done, self._total))
+        with self._lock:
+            self._done += size
+            if self._report is not None:
+                self._report(Progress(self._stage, self._done, self._total))

@@ -57,13 +57,18 @@ class Reference:
         return self.model if selector == LATEST else f"{self.model}@{selector}"
 
 
+def is_model_name(name: str) -> bool:
+    """Tell whether `name` can be the name of a model."""
+    return _NAME.fullmatch(name) is not None and name[-1] not in ".-" and not is_device_name(name)
+
+
 def check_model_name(name: str) -> None:
     """Check the name of a model.
 
     Raises:
         UsageError: with a name that would do, where there is one.
     """
-    if not _is_name(name):
+    if not is_model_name(name):
         raise UsageError(f"{_shown(name)} cannot be the name of a model{_suggestion(name)}")
 
 
@@ -75,7 +80,7 @@ def check_alias_name(name: str) -> None:
     """
     if name in (LATEST, "sha256") or name.isdecimal():
         raise UsageError(f"{_shown(name)} is reserved; choose another name for the alias")
-    if not _is_name(name):
+    if not is_model_name(name):
         raise UsageError(f"{_shown(name)} cannot be the name of an alias{_suggestion(name)}")
 
 
@@ -88,16 +93,12 @@ def _selected_alias(selector: str, text: str) -> str:
     return selector
 
 
-def _is_name(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None and name[-1] not in ".-" and not is_device_name(name)
-
-
 def _suggestion(name: str) -> str:
     device = is_device_name(name)
     rule = "use up to 63 of a-z 0-9 . _ -, beginning and ending with a letter or a digit"
     reason = "Windows takes it for a device" if device else rule
     plain = re.sub(r"[^a-z0-9._]+", "-", f"{'my-' * device}{name.lower()}").strip("-._")[:63].strip("-._")
-    return f": {reason}{'; choose another' * device}, such as {plain}" if _is_name(plain) else f": {reason}"
+    return f": {reason}{'; choose another' * device}, such as {plain}" if is_model_name(plain) else f": {reason}"
 
 
 def _shown(name: str) -> str:

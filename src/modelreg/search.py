@@ -10,6 +10,7 @@ from itertools import islice
 from modelreg.environment.record import Environment, normalized
 from modelreg.errors import UsageError
 from modelreg.records import metric
+from modelreg.reference import LATEST, check_alias_name
 from modelreg.version import State, Version
 
 _COMPARISONS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
@@ -87,8 +88,12 @@ class Query:
         depend on anything.
 
         Raises:
-            UsageError: a requirement or the order makes no sense.
+            UsageError: an alias, a requirement or the order makes no sense.
         """
+        for alias in self.aliases:
+            if alias == LATEST:
+                raise UsageError("--alias latest: modelreg list shows the latest version of each model")
+            check_alias_name(alias)
         depends = [_Dependency(text) for text in self.depends_on]
         answers: dict[tuple[str, str], bool] = {}
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from modelreg.errors import UsageError
 
 _DATE = len("2026-11-22")
-_DURATION = re.compile(r"([0-9]{1,9})\s*(s|m|h|d|w)?", re.ASCII)
+_DURATION = re.compile(r"([0-9]{1,8})\s*(s|m|h|d|w)?", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(days=100 * 365)
 

@@ -28,11 +28,25 @@ def registered_text(registered: "Registered", captured: "Capture") -> Iterator[s
     yield f"  {packages} and Python {version.environment.python} from {captured.prefix}"
     if registered.losses:
         yield f"warning: not kept: {', '.join(registered.losses)}"
+    yield from _import_warnings(version)
     for remark in captured.remarks:
         yield f"warning: {remark}"
     for package in captured.environment.unavailable:
         kind = package.origin.kind if package.origin else "local"
         yield f"warning: {package.name} {package.version} cannot be installed elsewhere: it comes from {_PLACES[kind]}"
+
+
+def _import_warnings(version: Version) -> Iterator[str]:
+    imports = version.record.imports
+    if imports is None:
+        return
+    for name in imports.names.get("__main__", ()):
+        yield (
+            f"warning: the model needs {name} of the script or notebook that made it (__main__.{name}), "
+            "so it will not load elsewhere; move it into a module that is installed"
+        )
+    if not imports.complete:
+        yield "warning: the pickle could not be read to its end, so not all that it imports is known"
 
 
 _PLACES = {

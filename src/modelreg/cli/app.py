@@ -12,12 +12,13 @@ import typer
 from modelreg import __version__
 from modelreg.cli.alias import alias
 from modelreg.cli.annotate import annotate
-from modelreg.cli.completion import VARIABLE, complete_bash
+from modelreg.cli.completion import VARIABLE, ZSH, complete_bash
 from modelreg.cli.copy import copy
 from modelreg.cli.delete import delete
 from modelreg.cli.diff import diff
 from modelreg.cli.gc import gc
 from modelreg.cli.history import history
+from modelreg.cli.init import init
 from modelreg.cli.list import list_
 from modelreg.cli.output import say
 from modelreg.cli.pull import pull
@@ -48,6 +49,7 @@ for name, command in (
     ("restore", restore),
     ("gc", gc),
     ("copy", copy),
+    ("init", init),
 ):
     app.command(name)(command)
 app.add_typer(alias, name="alias")
@@ -70,8 +72,10 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     _prepare_streams()
-    if os.environ.get(VARIABLE) == "complete_bash":
-        sys.stdout.write(complete_bash(lambda: app(arguments, prog_name="modelreg")))
+    wanted = os.environ.get(VARIABLE)
+    if wanted in ("complete_bash", "source_zsh"):
+        answer = ZSH if wanted == "source_zsh" else complete_bash(lambda: app(arguments, prog_name="modelreg"))
+        typer.echo(answer, nl=False)
         return 0
     try:
         app(arguments, prog_name="modelreg")

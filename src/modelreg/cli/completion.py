@@ -14,6 +14,21 @@ if TYPE_CHECKING:
 
 VARIABLE = "_MODELREG_COMPLETE"
 
+ZSH = """\
+#compdef modelreg
+
+_modelreg_completion() {
+  eval $(env _TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" _MODELREG_COMPLETE=complete_zsh modelreg)
+}
+
+if [ "$funcstack[1]" = "_modelreg" ]; then
+  _modelreg_completion "$@"
+else
+  compdef _modelreg_completion modelreg
+fi
+"""
+"""The script for zsh. Typer's has no first line that compinit would know, and leaves the first TAB unanswered."""
+
 _BREAKS = frozenset(":@=")
 
 
@@ -64,7 +79,7 @@ def complete_bash(app: Callable[[], object]) -> str:
     """Answer bash, which cuts words at `:`, `@` and `=` and replaces only what comes after the last of them.
 
     The words are put together again before the application sees them, and what bash will not replace is cut off the
-    answer. Where COMP_WORDBREAKS was changed, so that a word came whole, the answer is whole, too.
+    answer; it replaces an `@`, too. Where COMP_WORDBREAKS was changed and a word came whole, the answer is whole.
     """
     words = os.environ.get("COMP_WORDS", "").split("\n")
     current = int(os.environ.get("COMP_CWORD", "0"))
@@ -80,7 +95,10 @@ def complete_bash(app: Callable[[], object]) -> str:
     answer = io.StringIO()
     with redirect_stdout(answer), suppress(SystemExit):
         app()
-    kept = len(joined[-1]) - (0 if _is_break(words[-1]) else len(words[-1]))
+    replaced = "" if _is_break(words[-1]) else words[-1]
+    if joined[-1].removesuffix(replaced).endswith("@"):
+        replaced = f"@{replaced}"
+    kept = len(joined[-1]) - len(replaced)
     return "".join(f"{line[kept:]}\n" for line in answer.getvalue().splitlines())
 
 

@@ -81,7 +81,7 @@ def _tags(conditions: Sequence[str]) -> dict[str, str | None]:
     tags: dict[str, str | None] = {}
     for condition in conditions:
         name, equals, value = condition.partition("=")
-        if not name or tags.get(name, value) != value:
+        if not name or name in tags:
             raise UsageError(f"--tag {condition!r}: write it as key or key=value, once for each key")
-        tags[name] = value if equals else tags.get(name)
+        tags[name] = value if equals else None
     return tags

@@ -17,7 +17,9 @@ from modelreg.cli.options import (
 
 
 def register(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The model: a file or a folder.", show_default=False)],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The model: a file or a folder.", readable=False, show_default=False)
+    ],
     name: Annotated[
         str | None,
         typer.Argument(
@@ -36,6 +38,9 @@ def register(
     description: Annotated[str, typer.Option("--description", metavar="TEXT", help="What this version is.")] = "",
     if_changed: Annotated[
         bool, typer.Option("--if-changed", help="Where bytes and environment are those of a version, print that one.")
+    ] = False,
+    allow_mismatch: Annotated[
+        bool, typer.Option("--allow-mismatch", help="Take a model made with other versions than the environment's.")
     ] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
@@ -66,6 +71,7 @@ def register(
             description=description,
             aliases=alias or (),
             if_changed=if_changed,
+            allow_mismatch=allow_mismatch,
             progress=progress,
         )
     if not quiet:

@@ -8,12 +8,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelreg import layout
 from modelreg.errors import EnvironmentMismatchError, IntegrityError, NotFoundError, UsageError
 from modelreg.progress import ProgressCallback
 from modelreg.reference import Reference, check_alias_name, check_model_name
 from modelreg.registry.ledger import check_marker
-from modelreg.registry.model import ModelReader
+from modelreg.registry.model import ModelReader, model_names
 from modelreg.search import Query
 from modelreg.settings import actor
 from modelreg.store import Store, open_store
@@ -22,6 +21,7 @@ from modelreg.version import Model, Version
 if TYPE_CHECKING:
     from modelreg.difference import Change
     from modelreg.environment.capture import Capture
+    from modelreg.files import SourceTree
     from modelreg.manifest import Manifest
     from modelreg.registry.alias import Alias, Moved
     from modelreg.registry.gc import Collected
@@ -59,6 +59,23 @@ class Registry:
         """Where the registry is."""
         return self._store.url
 
+    def init(self) -> bool:
+        """Make the registry, so that it holds no version yet but readers know it; return False where it is one already.
+
+        Registering does the same. The folder or the bucket is written to twice, to see that it can hold a registry.
+
+        Raises:
+            StoreError: it cannot: it lets a record be created twice.
+        """
+        from modelreg.registry.ledger import mark
+        from modelreg.times import timestamp
+
+        now = self._store.clock()
+        if check_marker(self._store):
+            return False
+        mark(self._store, timestamp(now), actor())
+        return True
+
     def register(
         self,
         path: str | PathLike[str],
@@ -72,6 +89,7 @@ class Registry:
         description: str = "",
         aliases: Sequence[str] = (),
         if_changed: bool = False,
+        allow_mismatch: bool = False,
         progress: ProgressCallback | None = None,
     ) -> "Registered":
         """Register a file or a folder as a new version, together with an environment.
@@ -80,8 +98,10 @@ class Registry:
         python: the interpreter whose environment is captured; see `find_interpreter`. `capture`: one captured already.
         aliases: point these at the version. if_changed: return the newest version that holds the same bytes and
         environment, if there is one.
+        allow_mismatch: take a model that says it was made with other versions than those of the environment.
 
         Raises:
+            EnvironmentMismatchError: the model was made with other versions.
             UsageError, NotFoundError, UnsafePathError: what was given cannot be registered.
             EnvironmentUnreadableError: the environment cannot be captured.
             ConflictError: a file changed meanwhile.
@@ -92,7 +112,10 @@ class Registry:
 
         for alias in aliases:
             check_alias_name(alias)
-        submitted = submission(Path(path), name, python, capture, tags, params, metrics, description)
+        submitted = submission(
+            Path(path), name, python, capture, tags, params, metrics, description, allow_mismatch=allow_mismatch
+        )
+        self._refuse_itself(submitted.files)
         registered = register(self._store, submitted, if_changed=if_changed, progress=progress)
         for alias in aliases:
             self.set_alias(registered.version, alias, why="registered", force=True)
@@ -105,7 +128,7 @@ class Registry:
         """
         check_marker(self._store)
         models = []
-        for name in self._store.folders(layout.MODELS):
+        for name in model_names(self._store):
             reader = ModelReader(self._store, name)
             latest = next(reader.live(on_damage), None)
             if latest is not None:
@@ -389,12 +412,18 @@ class Registry:
             target.set_alias(copied.version, alias, why="copied", force=True)
         return replace(copied, version=target.resolve(copied.version.reference)) if aliases else copied
 
+    def _refuse_itself(self, files: "SourceTree") -> None:
+        """A registry in the folder that is registered would be registered with it, and grow each time."""
+        root = Path(self.url).resolve()
+        if "://" not in self.url and any(file.location.is_relative_to(root) for file in files.files):
+            raise UsageError(f"the registry {self.url} lies in what is to be registered; choose another folder for one")
+
     def _readers(self, model: str | None) -> Iterator[ModelReader]:
         if model is not None:
             yield self._reader(model)
             return
         check_marker(self._store)
-        for name in self._store.folders(layout.MODELS):
+        for name in model_names(self._store):
             yield ModelReader(self._store, name)
 
     def _reader(self, model: str) -> ModelReader:

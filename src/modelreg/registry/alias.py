@@ -9,6 +9,7 @@ from modelreg.events import Move
 from modelreg.reference import check_alias_name
 from modelreg.registry.ledger import create_once, stamp
 from modelreg.registry.model import ModelReader
+from modelreg.registry.settle import settle
 from modelreg.store import Store
 from modelreg.version import State
 
@@ -113,28 +114,44 @@ def _append(
         if version is None and before is None:
             raise NotFoundError(_absent(reader, alias))
         if version == before:
+            if version is not None and not _stands(reader.again(), version, actor):
+                raise ConflictError(f"{model}:{version} was deleted meanwhile; {model}@{alias} should not point at it")
             return Moved(model, alias, before, version, moved=False)
         number = reader.last_move(alias) + 1
         move = Move(stamp(store, actor), version, why, rollback)
         if create_once(store, layout.alias(model, alias, number), move.to_bytes(model, alias)):
             break
-        reader = ModelReader(store, model)
+        reader = reader.again()
         if not force:
             remedy = "" if version is None or rollback else "; --force moves it all the same"
             raise ConflictError(_lost(model, alias, reader.move(alias, number)) + remedy)
     if version is not None:
-        _stand_by(store, model, alias, number, version, before, actor)
+        _stand_by(reader, alias, number, version, before, actor)
     return Moved(model, alias, before, version, moved=True)
 
 
-def _stand_by(store: Store, model: str, alias: str, number: int, version: int, before: int | None, actor: str) -> None:
-    """Take the move back if the version was deleted meanwhile: the deleter may not have seen it."""
-    reader = ModelReader(store, model)
-    if reader.look(version).state is State.LIVE:
+def _stand_by(reader: ModelReader, alias: str, number: int, version: int, before: int | None, actor: str) -> None:
+    """Take the move with this number back if the version was deleted meanwhile: the deleter may not have seen it.
+
+    The version before may have been deleted, too, as nothing pointed at it any more; then the alias is removed.
+    """
+    if _stands(reader.again(), version, actor):
         return
-    back = Move(stamp(store, actor), before, f"{model}:{version} was deleted meanwhile", rollback=True)
-    create_once(store, layout.alias(model, alias, number + 1), back.to_bytes(model, alias))
+    model = reader.name
+    for back_to in (before, None):
+        number += 1
+        back = Move(stamp(reader.store, actor), back_to, f"{model}:{version} was deleted meanwhile", rollback=True)
+        if not create_once(reader.store, layout.alias(model, alias, number), back.to_bytes(model, alias)):
+            break  # somebody else has moved it on
+        if back_to is None or _stands(reader.again(), back_to, actor):
+            break
     raise ConflictError(f"{model}:{version} was deleted meanwhile, so {model}@{alias} does not point at it")
+
+
+def _stands(reader: ModelReader, version: int, actor: str) -> bool:
+    """Tell whether a version is live, and make sure that it is not collected unless it is deleted."""
+    seen = reader.look(version)
+    return seen.state is State.LIVE and not settle(reader, seen.artifact.upload, actor)
 
 
 def _absent(reader: ModelReader, alias: str) -> str:

@@ -72,6 +72,7 @@ def _submission(source: Store, manifest: Manifest, folder: Path, actor: str) -> 
         version.record.metrics,
         actor,
         CopiedFrom(_public(source.url), version.model, version.number, version.digest),
+        version.record.imports,
     )
 
 

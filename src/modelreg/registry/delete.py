@@ -17,15 +17,21 @@ def delete(store: Store, version: Version, actor: str, *, why: str = "") -> Vers
 
     Raises:
         ConflictError: an alias points at it, or did when it had been deleted, in which case it was restored.
+        NotFoundError: somebody else has deleted it.
     """
-    _refuse_if_aliased(version)
     model, number = version.model, version.number
-    steps = len(ModelReader(store, model).deletions(number))
+    reader = ModelReader(store, model)
+    _refuse_if_aliased(reader.version(number))
     record = Deletion(stamp(store, actor), DELETED, why).to_bytes(model, number)
-    append(store, lambda step: layout.deletion(model, number, step), steps + 1, record)
-    after = ModelReader(store, model).look(number)
+    append(store, lambda step: layout.deletion(model, number, step), reader.last_step(number) + 1, record)
+    after = reader.again().look(number)
     if after.aliases:  # moved here meanwhile; whoever moved it may not have seen the deletion
-        restore(store, model, number, actor, why=f"{model}@{after.aliases[0]} points at it")
+        try:
+            restore(store, model, number, actor, why=f"{model}@{after.aliases[0]} points at it")
+        except NotFoundError:
+            # Collected, though what an alias points at is kept: it was moved here after the deletion, and is moved
+            # back.
+            return reader.again().look(number)
         _refuse_if_aliased(after)
     return after
 
@@ -40,20 +46,23 @@ def restore(store: Store, model: str, number: int, actor: str, *, why: str = "")
     for _ in range(_ATTEMPTS):
         reader = ModelReader(store, model)
         version = reader.look(number)
+        upload = version.artifact.upload
         if version.state is State.COLLECTED:
             break
         if version.state is State.LIVE:
+            if settle(reader, upload, actor):  # whoever registered it may not have come to that
+                break
             return version
-        pending = len(reader.deletions(number)) + 1
+        pending = reader.last_step(number) + 1
         restoring = Deletion(stamp(store, actor), RESTORING, why).to_bytes(model, number)
         if not create_once(store, layout.deletion(model, number, pending), restoring):
             continue
-        if settle(store, model, version.artifact.upload, actor):
+        if settle(reader, upload, actor):
             break
         restored = Deletion(stamp(store, actor), RESTORED, why).to_bytes(model, number)
         # Exactly the next number: anything else there may be a deletion that this must not undo.
         if create_once(store, layout.deletion(model, number, pending + 1), restored):
-            return ModelReader(store, model).look(number)
+            return reader.again().look(number)
     else:
         raise ConflictError(f"{model}:{number} is being deleted again and again; try later")
     raise NotFoundError(f"{model}:{number} cannot be restored: its files were collected, and are gone")

@@ -1,13 +1,14 @@
 """Garbage collection: candidates, a second look, a plan, and only then deletion (docs/protocol.md)."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modelreg import layout
 from modelreg.errors import IntegrityError
 from modelreg.events import RESTORING, Uploads
-from modelreg.registry.ledger import append, create_once, stamp
-from modelreg.registry.model import ModelReader
+from modelreg.registry.ledger import append, check_marker, create_once, stamp
+from modelreg.registry.model import ModelReader, model_names
 from modelreg.store import Store
 from modelreg.times import timestamp
 
@@ -39,63 +40,80 @@ class Collected:
         return sum(garbage.size for garbage in self.garbage) + self.leftovers
 
 
-def collect(store: Store, actor: str, *, apply: bool, grace: timedelta = GRACE) -> Collected:
+def collect(
+    store: Store,
+    actor: str,
+    *,
+    apply: bool,
+    grace: timedelta = GRACE,
+    on_damage: Callable[[IntegrityError], None] | None = None,
+) -> Collected:
     """Remove what no live version refers to, in every model; without `apply`, only say what that would be.
 
-    Raises:
-        IntegrityError: a record is damaged, so that it is not known what is referred to. Models before it are done.
+    on_damage: told of each model of which a record is damaged, so that it is not known what is referred to; nothing of
+    it is removed. Without it, the first one is raised; models before it are done.
     """
+    if not check_marker(store):
+        return Collected((), 0, apply)
     before = store.clock() - grace
     garbage: list[Garbage] = []
-    for model in store.folders(layout.MODELS):
-        found = find_garbage(store, model, before)
-        if apply:
-            finish(store, model)
-            planned = plan(store, model, [item.upload for item in found], before, actor)
-            found = [item for item in found if item.upload in planned]
-            finish(store, model)
-        garbage += found
+    for model in model_names(store):
+        try:
+            garbage += _collect(store, model, before, actor, apply=apply)
+        except IntegrityError as error:
+            error = IntegrityError(f"nothing of {model} was collected, because {error}")
+            if on_damage is None:
+                raise error from None
+            on_damage(error)
     return Collected(tuple(garbage), store.sweep(before, apply=apply), apply)
 
 
-def find_garbage(store: Store, model: str, before: datetime) -> list[Garbage]:
-    """Return the uploads that began before a time and that nothing keeps, and what unfinished collections left."""
+def _collect(store: Store, model: str, before: datetime, actor: str, *, apply: bool) -> list[Garbage]:
     uploads = store.folders(layout.artifacts(model))
     reader = ModelReader(store, model)
+    garbage = find_garbage(reader, uploads, before)
+    if not apply or not garbage:
+        return garbage
+    candidates = [item.upload for item in garbage if item.upload not in reader.collected]
+    if candidates:
+        plan(reader, candidates, before, actor)
+    reader = reader.again()
+    finish(reader)
+    return [item for item in garbage if item.upload in reader.collected]
+
+
+def find_garbage(reader: ModelReader, uploads: Iterable[str], before: datetime) -> list[Garbage]:
+    """Return which uploads began before a time and are not kept, and what unfinished collections left."""
     kept = keepers(reader, before)
     deleted: dict[str, list[str]] = {}
-    for version in reader.all():
-        deleted.setdefault(version.artifact.upload, []).append(version.reference)
+    for number in reader.numbers:
+        record, _ = reader.record(number)
+        deleted.setdefault(record.artifact.upload, []).append(f"{reader.name}:{number}")
     found = []
     for upload in uploads:
         started = layout.upload_started(upload)
         is_old = started is not None and started <= before
-        if upload not in kept and (is_old or upload in reader.collected):
-            size = sum(entry.size for entry in store.entries(layout.artifact(model, upload)))
-            found.append(Garbage(model, upload, size, tuple(reversed(deleted.get(upload, [])))))
+        if upload in reader.collected or (is_old and upload not in kept):
+            size = sum(entry.size for entry in reader.store.entries(layout.artifact(reader.name, upload)))
+            found.append(Garbage(reader.name, upload, size, tuple(deleted.get(upload, ()))))
     return found
 
 
 def keepers(reader: ModelReader, before: datetime) -> frozenset[str]:
-    """Return the uploads that must stay: those of versions that are live, being restored, or deleted since a time.
+    """Return the uploads that must stay: of versions that are live, being restored, aliased, or deleted since a time.
 
-    All version records are read before the first deletion record is.
+    All version records are read before the first deletion record is, and those before the aliases.
 
     Raises:
-        IntegrityError: a record is damaged, so that what it refers to is not known.
+        IntegrityError: a record is damaged, so that it is not known what it refers to.
     """
-    try:
-        records = [reader.record(number)[0] for number in reader.numbers]
-        return frozenset(
-            record.artifact.upload for record in records if _is_kept(reader, record.version, timestamp(before))
-        )
-    except IntegrityError as error:
-        raise IntegrityError(f"nothing of {reader.name} was collected, because {error}") from None
+    uploads = {number: reader.record(number)[0].artifact.upload for number in reader.numbers}
+    kept = {upload for number, upload in uploads.items() if _is_kept(reader, number, timestamp(before))}
+    # Who deletes a version and then finds an alias there restores it: until then it must not go.
+    return frozenset(kept | {uploads[number] for number in reader.aliases.values() if number in uploads})
 
 
 def _is_kept(reader: ModelReader, number: int, before: str) -> bool:
-    if reader.record(number)[0].artifact.upload in reader.collected:
-        return False
     deletions = reader.deletions(number)
     if not deletions or deletions[-1].state == RESTORING:
         return True
@@ -103,31 +121,24 @@ def _is_kept(reader: ModelReader, number: int, before: str) -> bool:
     return deletion is None or deletion.stamp.created > before
 
 
-def plan(store: Store, model: str, uploads: list[str], before: datetime, actor: str) -> tuple[str, ...]:
-    """Announce candidates, look again, and fix what is to be deleted; return it, empty where somebody voided that."""
-    fresh = ModelReader(store, model)
-    candidates = [upload for upload in uploads if upload not in fresh.collected]
-    if not candidates:
-        return tuple(uploads)
+def plan(reader: ModelReader, candidates: Sequence[str], before: datetime, actor: str) -> None:
+    """Announce candidates, look again, and fix what is to be deleted, unless somebody has voided that."""
+    store, model = reader.store, reader.name
     announced = Uploads(stamp(store, actor), tuple(candidates))
-    highest = fresh.collections[-1] if fresh.collections else 0
     number = append(
         store,
         lambda collection: layout.candidates(model, collection),
-        highest + 1,
+        max(reader.collections, default=0) + 1,
         announced.to_bytes("candidates", model),
     )
-    kept = keepers(ModelReader(store, model), before)
+    kept = keepers(reader.again(), before)
     doomed = Uploads(stamp(store, actor), tuple(upload for upload in candidates if upload not in kept))
-    if not create_once(store, layout.plan(model, number), doomed.to_bytes("plan", model)):
-        return tuple(upload for upload in uploads if upload not in candidates)
-    return tuple(upload for upload in uploads if upload not in kept)
+    create_once(store, layout.plan(model, number), doomed.to_bytes("plan", model))
 
 
-def finish(store: Store, model: str) -> None:
+def finish(reader: ModelReader) -> None:
     """Delete what plans name, and nothing else; also what a collection that died had left over."""
-    reader = ModelReader(store, model)
-    present = set(store.folders(layout.artifacts(model)))
-    for upload in reader.collected & present:
-        for entry in list(store.entries(layout.artifact(model, upload))):
-            store.delete(entry.key)
+    present = reader.store.folders(layout.artifacts(reader.name))
+    for upload in sorted(reader.collected.intersection(present)):
+        for entry in list(reader.store.entries(layout.artifact(reader.name, upload))):
+            reader.store.delete(entry.key)

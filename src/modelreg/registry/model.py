@@ -1,18 +1,33 @@
 """A model as its records stand: which versions there are, which are live, where the aliases point."""
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 from modelreg import layout
 from modelreg.digest import sha256_of
 from modelreg.errors import IntegrityError, KeyAbsentError, NotFoundError, UsageError
 from modelreg.events import DELETED, RESTORING, Annotation, Deletion, Move, Uploads
 from modelreg.records import VersionRecord
-from modelreg.reference import LATEST, Reference
+from modelreg.reference import LATEST, Reference, is_model_name
 from modelreg.registry.ledger import reading
 from modelreg.store import Store
 from modelreg.times import until
 from modelreg.version import State, Version
+
+T = TypeVar("T")
+
+
+class remembered(Generic[T]):  # noqa: N801  # used as a decorator, like property
+    """functools.cached_property without the lock of Python 3.11's, which makes all readers wait for one's store."""
+
+    def __init__(self, look: Callable[[Any], T]) -> None:
+        self._look = look
+        self.__doc__ = look.__doc__
+
+    def __get__(self, reader: "ModelReader", owner: type) -> T:
+        value = self._look(reader)
+        reader.__dict__[self._look.__name__] = value
+        return value
 
 
 class ModelReader:
@@ -28,6 +43,14 @@ class ModelReader:
         self.numbers = _numbers(store, layout.versions(name))
         """The numbers of all versions ever registered, ascending."""
         self._records: dict[int, tuple[VersionRecord, str]] = {}
+        self._deletions: dict[tuple[int, int], Deletion] = {}
+        self._plans: dict[int, Uploads] = {}
+
+    def again(self) -> "ModelReader":
+        """Return a reader that looks anew; what this one has read is not read again, as records never change."""
+        reader = ModelReader(self.store, self.name)
+        reader._records, reader._deletions, reader._plans = self._records, self._deletions, self._plans
+        return reader
 
     def record(self, number: int) -> tuple[VersionRecord, str]:
         """Return a version's record and its digest.
@@ -143,7 +166,7 @@ class ModelReader:
         assert reference.alias is not None  # noqa: S101  # one of the three is always there
         return self.version(self._target(reference.alias, at))
 
-    @cached_property
+    @remembered
     def aliases(self) -> dict[str, int]:
         """Where each alias points now, by name."""
         pointing = {}
@@ -153,7 +176,7 @@ class ModelReader:
                 pointing[alias] = target
         return pointing
 
-    @cached_property
+    @remembered
     def _names(self) -> dict[int, tuple[str, ...]]:
         """The aliases that point at each version, by name."""
         names: dict[int, tuple[str, ...]] = {}
@@ -193,8 +216,12 @@ class ModelReader:
         return [self._annotation(number, fact) for fact in sorted(self._facts.get(f"{number:08d}", ()))]
 
     def deletions(self, number: int) -> list[Deletion]:
-        """Return the deletion records of a version, oldest first; the n-th has number n."""
+        """Return the deletion records of a version, oldest first."""
         return [self._deletion(number, step) for step in sorted(self._steps.get(f"{number:08d}", ()))]
+
+    def last_step(self, number: int) -> int:
+        """Return the number of the last deletion record of a version; 0 where there is none."""
+        return max(self._steps.get(f"{number:08d}", ()), default=0)
 
     def deletion(self, number: int) -> Deletion | None:
         """Return the record that deleted a version, or None where the version is not deleted."""
@@ -204,7 +231,7 @@ class ModelReader:
                 return deletion if deletion.state == DELETED else None
         return None
 
-    @cached_property
+    @remembered
     def collected(self) -> frozenset[str]:
         """The upload-ids that some plan names."""
         plans = (self.plan(number) for number in self.collections)
@@ -218,26 +245,28 @@ class ModelReader:
 
     def plan(self, collection: int) -> Uploads | None:
         """Return what a collection deletes; None where that is not decided yet."""
-        try:
-            with reading(self.store, layout.plan(self.name, collection)) as data:
-                return Uploads.from_bytes("plan", data, self.name)
-        except KeyAbsentError:
-            return None
+        if collection not in self._plans:
+            try:
+                with reading(self.store, layout.plan(self.name, collection)) as data:
+                    self._plans[collection] = Uploads.from_bytes("plan", data, self.name)
+            except KeyAbsentError:
+                return None
+        return self._plans[collection]
 
     def candidates(self, collection: int) -> tuple[str, ...]:
         """Return what a collection looks at."""
         with reading(self.store, layout.candidates(self.name, collection)) as data:
             return Uploads.from_bytes("candidates", data, self.name).artifacts
 
-    @cached_property
+    @remembered
     def _moves(self) -> dict[str, list[int]]:
         return _nested(self.store, layout.aliases(self.name))
 
-    @cached_property
+    @remembered
     def _facts(self) -> dict[str, list[int]]:
         return _nested(self.store, layout.annotations(self.name))
 
-    @cached_property
+    @remembered
     def _steps(self) -> dict[str, list[int]]:
         return _nested(self.store, layout.deletions(self.name))
 
@@ -254,8 +283,10 @@ class ModelReader:
             return Annotation.from_bytes(data, self.name, number)
 
     def _deletion(self, number: int, step: int) -> Deletion:
-        with reading(self.store, layout.deletion(self.name, number, step)) as data:
-            return Deletion.from_bytes(data, self.name, number)
+        if (number, step) not in self._deletions:
+            with reading(self.store, layout.deletion(self.name, number, step)) as data:
+                self._deletions[number, step] = Deletion.from_bytes(data, self.name, number)
+        return self._deletions[number, step]
 
     def _target(self, alias: str, at: str | None) -> int:
         if at is None:
@@ -292,6 +323,11 @@ def _by(deletion: Deletion | None) -> str:
         return ""
     why = f": {deletion.why}" if deletion.why else ""
     return f" by {deletion.stamp.created_by} on {deletion.stamp.created[:10]}{why}"
+
+
+def model_names(store: Store) -> list[str]:
+    """Return the names of the models in a store; folders that can be none are passed over."""
+    return [name for name in store.folders(layout.MODELS) if is_model_name(name)]
 
 
 def _numbers(store: Store, prefix: str) -> list[int]:

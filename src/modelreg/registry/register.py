@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from modelreg import layout
 from modelreg.digest import pour, sha256_of
 from modelreg.errors import ConflictError, IntegrityError, ModelregError, StoreError
-from modelreg.files import SourceTree, pieces
+from modelreg.files import SourceFile, SourceTree, pieces
+from modelreg.parallel import ahead
 from modelreg.progress import Meter, ProgressCallback
 from modelreg.records import (
     Artifact,
@@ -15,6 +17,7 @@ from modelreg.records import (
     CopiedFrom,
     EnvironmentSummary,
     File,
+    Imports,
     Source,
     Tree,
     VersionRecord,
@@ -22,6 +25,7 @@ from modelreg.records import (
 )
 from modelreg.registry.ledger import create_content, create_once, mark
 from modelreg.registry.model import ModelReader
+from modelreg.registry.transfer import by_size, is_worth_keeping, upload_id
 from modelreg.registry.settle import settle
 from modelreg.store import Store
 from modelreg.times import timestamp
@@ -47,6 +51,7 @@ class Submission:
     metrics: Mapping[str, str]
     created_by: str
     copied_from: CopiedFrom | None = None
+    imports: Imports | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +83,29 @@ def register(
     mark(store, timestamp(now), submission.created_by)
     tree = _known_tree(store, submission, progress)
     model = ModelReader(store, submission.model)
+    model.collected  # noqa: B018  # a damaged plan must be found before anything is written
     present = _find(model, tree, submission.environment.digest if if_changed else None) if tree else None
     if present and tree and not _is_whole(store, present, tree):
         present = None
     if if_changed and present is not None and present.environment.digest == submission.environment.digest:
-        return Registered(present, created=False, uploaded=False, losses=submission.files.losses)
+        # Whoever registered it may not have come to settling it.
+        if not settle(model, present.artifact.upload, submission.created_by):
+            return Registered(present, created=False, uploaded=False, losses=submission.files.losses)
+        present = None
     reused = present.artifact.upload if present else None
     for _ in range(_ATTEMPTS):
         op = new_op()
-        upload = reused or layout.upload_id(now, op)
+        upload = reused or ""
         if not reused:
-            with _removed_on_failure(store, layout.artifact(submission.model, upload)):
-                tree = _upload(store, submission, upload, tree, progress)
+            fresh = partial(layout.upload_id, now, op)
+            with (
+                upload_id(store, submission.model, submission.files, fresh) as (upload, resume),
+                _removed_on_failure(store, layout.artifact(submission.model, upload), keep=resume),
+            ):
+                tree = _upload(store, submission, upload, tree, progress, resume=resume)
         assert tree is not None  # noqa: S101  # either it was known, or it has just been uploaded
         version = _commit(store, submission, tree, upload, op, timestamp(now))
-        if not settle(store, submission.model, upload, submission.created_by):
+        if not settle(model, upload, submission.created_by):
             return Registered(version, created=True, uploaded=not reused, losses=submission.files.losses)
         reused, now = None, store.clock()
     raise StoreError(
@@ -136,11 +149,16 @@ def _is_whole(store: Store, version: Version, tree: Tree) -> bool:
 
 
 @contextmanager
-def _removed_on_failure(store: Store, prefix: str) -> Iterator[None]:
-    """Remove what was uploaded where it comes to nothing: no record names it yet, and the disk may be full."""
+def _removed_on_failure(store: Store, prefix: str, *, keep: bool) -> Iterator[None]:
+    """Remove what was uploaded where it comes to nothing: no record names it yet, and the disk may be full.
+
+    keep: but not where the same command can go on from there.
+    """
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        if keep and is_worth_keeping(error):
+            raise
         with suppress(ModelregError):
             for entry in list(store.entries(prefix)):
                 store.delete(entry.key)
@@ -148,19 +166,28 @@ def _removed_on_failure(store: Store, prefix: str) -> Iterator[None]:
 
 
 def _upload(
-    store: Store, submission: Submission, upload: str, known: Tree | None, progress: ProgressCallback | None
+    store: Store,
+    submission: Submission,
+    upload: str,
+    known: Tree | None,
+    progress: ProgressCallback | None,
+    *,
+    resume: bool,
 ) -> Tree:
     prefix = layout.artifact(submission.model, upload)
     meter = Meter("upload", submission.files.size, progress)
-    files = []
-    for file in submission.files.files:
-        poured = store.upload(f"{prefix}{file.path}", file.location, meter.add)
+
+    def send(file: SourceFile) -> File:
+        poured = store.upload(f"{prefix}{file.path}", file.location, meter.add, resume=resume)
         if poured.size != file.size:
             raise ConflictError(
                 f"{file.location} changed while it was registered; register it again when it is finished"
             )
-        files.append(File(file.path, *poured))
-    tree = Tree(tuple(files))
+        return File(file.path, *poured)
+
+    small, large = by_size(submission.files.files)
+    files = [*ahead(send, small, store.parallel), *map(send, large)]
+    tree = Tree(tuple(sorted(files, key=lambda file: file.path)))
     if known is not None and tree != known:
         raise ConflictError("a file changed while it was registered; register again when all are finished")
     data = tree.to_bytes()
@@ -198,6 +225,7 @@ def _commit(store: Store, submission: Submission, tree: Tree, upload: str, op: s
             submission.params,
             submission.metrics,
             submission.copied_from,
+            submission.imports,
         )
         data = record.to_bytes()
         if create_once(store, layout.version(submission.model, number), data):

@@ -8,11 +8,13 @@ from pathlib import Path
 from modelreg import __version__
 from modelreg.canonical import encode
 from modelreg.environment.capture import Capture, capture, find_interpreter
+from modelreg.environment.compare import same_version
 from modelreg.environment.record import Environment
-from modelreg.errors import UsageError
+from modelreg.errors import EnvironmentMismatchError, UsageError
 from modelreg.files import find_source
 from modelreg.formats import model_format
-from modelreg.records import CaptureNote, EnvironmentSummary, metric
+from modelreg.imports.scan import scan
+from modelreg.records import CaptureNote, EnvironmentSummary, Imports, metric
 from modelreg.reference import check_model_name
 from modelreg.registry.register import Submission
 from modelreg.settings import actor, model_name
@@ -28,8 +30,13 @@ def submission(
     params: Mapping[str, str] | None,
     metrics: Mapping[str, str | float | Decimal] | None,
     description: str,
+    *,
+    allow_mismatch: bool = False,
 ) -> Submission:
-    """Look at the files, the environment and the git work tree, and check all names and values."""
+    """Look at the files, the environment and the git work tree, and check all names and values.
+
+    allow_mismatch: take a model that says it was made with other versions than those of the environment.
+    """
     model = name if name is not None else model_name(path)
     files = find_source(path)
     try:
@@ -39,6 +46,9 @@ def submission(
             raise
         raise UsageError(f"{error}; give a name: modelreg register {path} NAME") from None
     captured = captured or capture(find_interpreter(python))
+    imports = scan(files.files)
+    if imports is not None and not allow_mismatch:
+        _refuse_mismatch(imports, captured.environment)
     return Submission(
         model,
         files,
@@ -52,7 +62,21 @@ def submission(
         checked_pairs("param", params),
         checked_metrics(metrics),
         actor(),
+        imports=imports,
     )
+
+
+def _refuse_mismatch(imports: Imports, environment: Environment) -> None:
+    """Refuse a model that was made with other versions than those it would be served with."""
+    installed = {package.name: package.version for package in environment.packages}
+    for package, made_with in imports.versions.items():
+        found = installed.get(package)
+        if found is None or not same_version(found, made_with):
+            where = f"has {found}" if found else "does not have it"
+            raise EnvironmentMismatchError(
+                f"the model says that it was made with {package} {made_with}, but the environment {where}; "
+                "name the environment it was trained in with --python, or say --allow-mismatch"
+            )
 
 
 def summary(environment: Environment) -> EnvironmentSummary:

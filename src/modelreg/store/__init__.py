@@ -20,6 +20,11 @@ def open_store(url: str) -> Store:
         from modelreg.store.s3 import S3Store
 
         return S3Store(Address.parse(url))
+    if scheme == "gs" and separator:
+        from modelreg.store.bucket import Address
+        from modelreg.store.gcs import GCSStore
+
+        return GCSStore(Address.parse(url))
     if separator and scheme != "file":
         raise UsageError(
             f"{url!r}: a registry is a folder, s3://bucket/folder or gs://bucket/folder; "

@@ -19,6 +19,7 @@ STAGING = ".tmp"
 """The folder, in the root, of files being written. No key begins with it."""
 
 _ATTEMPTS = 100
+_USUAL = 64 * 1024  # bytes that hold nearly every record; asked for more, Python sets all of it aside at once
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -39,6 +40,11 @@ class LocalStore:
         """The folder's path."""
         return str(self._root)
 
+    @property
+    def parallel(self) -> int:
+        """One key at a time keeps a disk busy."""
+        return 1
+
     def create(self, key: str, data: bytes) -> None:
         """Write `data` at `key`, whole and durable, only if nothing lies there."""
         with self._staged() as (file, staged):
@@ -46,25 +52,34 @@ class LocalStore:
             _finish(file)
             self._publish(staged, self._root / key)
 
-    def upload(self, key: str, source: Path, progress: Callable[[int], None] | None = None) -> Poured:
+    def upload(
+        self, key: str, source: Path, progress: Callable[[int], None] | None = None, *, resume: bool = False
+    ) -> Poured:
         """Write a file's bytes at `key`, hashing them in the same pass."""
-        with self._staged() as (file, staged):
-            poured = pour(pieces(source), file.write, progress)
-            _finish(file)
-            self._publish(staged, self._root / key)
+        try:
+            with self._staged() as (file, staged):
+                poured = pour(pieces(source), file.write, progress)
+                _finish(file)
+                self._publish(staged, self._root / key)
+        except KeyExistsError:
+            if not resume or pour(self.stream(key)) != poured:
+                raise
         return poured
 
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`."""
         with self._translated(), (self._root / key).open("rb") as file:
-            data = file.read(limit + 1)
+            data = file.read(min(limit + 1, _USUAL))
+            if len(data) == _USUAL:
+                data += file.read(limit + 1 - _USUAL)
         if len(data) > limit:
             raise StoreError(f"{self.url}/{key} is larger than {limit:,} bytes")
         return data
 
-    def stream(self, key: str) -> Iterator[bytes]:
-        """Yield the bytes at `key` in pieces."""
+    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+        """Yield the bytes at `key` from `start` on, in pieces."""
         with self._translated(), (self._root / key).open("rb", buffering=0) as file:
+            file.seek(start)
             while piece := file.read(CHUNK):
                 yield piece
 

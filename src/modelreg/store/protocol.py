@@ -27,6 +27,11 @@ class Store(Protocol):
         """Where the store is, as a person would write it."""
         ...
 
+    @property
+    def parallel(self) -> int:
+        """How many keys are worth reading or writing at once: 1 where a disk does the work, not a network."""
+        ...
+
     def create(self, key: str, data: bytes) -> None:
         """Write `data` at `key`, whole and durable, only if nothing lies there.
 
@@ -37,10 +42,15 @@ class Store(Protocol):
         """
         ...
 
-    def upload(self, key: str, source: Path, progress: Callable[[int], None] | None = None) -> Poured:
+    def upload(
+        self, key: str, source: Path, progress: Callable[[int], None] | None = None, *, resume: bool = False
+    ) -> Poured:
         """Write a file's bytes at `key`, durable, and say what was written; `progress` is told of each piece's length.
 
         A key that is being written is not read by anybody else.
+
+        resume: go on where an earlier upload to this key broke off, or see that it is done, checking what is there;
+        and if this one breaks off, keep what it has sent.
 
         Raises:
             NotFoundError, AccessDeniedError: `source` cannot be read.
@@ -56,8 +66,8 @@ class Store(Protocol):
         """
         ...
 
-    def stream(self, key: str) -> Iterator[bytes]:
-        """Yield the bytes at `key` in pieces of about a MiB.
+    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+        """Yield the bytes at `key`, from the one at `start` on, in pieces of about a MiB.
 
         Raises:
             KeyAbsentError: nothing lies there; raised when the first piece is asked for.

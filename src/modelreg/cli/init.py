@@ -1,0 +1,38 @@
+"""modelreg init."""
+
+from typing import Annotated
+
+import typer
+
+from modelreg.cli.options import JsonOption, QuietOption
+
+
+def init(
+    url: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[URL]",
+            help="A folder, s3://bucket/folder or gs://bucket/folder. Default: as for every command.",
+            show_default=False,
+        ),
+    ] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Make a registry, and see that the folder or the bucket can hold one.
+
+    It may be left out: the first version registered does the same.
+
+    Example: modelreg init s3://models/team
+    """
+    from modelreg.cli.output import print_json, say
+    from modelreg.registry import Registry
+
+    registry = Registry.open(url)
+    made = registry.init()
+    if json:
+        print_json({"registry": registry.url, "created": made})
+        return
+    typer.echo(registry.url)
+    if not quiet:
+        say("Made the registry." if made else "It is a registry already.")

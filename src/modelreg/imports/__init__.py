@@ -1,0 +1,1 @@
+"""What a model file imports when it is loaded, found without loading it."""

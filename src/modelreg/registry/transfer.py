@@ -1,0 +1,98 @@
+"""Uploads that were killed: where they had come to is noted on this machine, so that the same command goes on there."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from modelreg import layout
+from modelreg.canonical import encode
+from modelreg.digest import sha256_of
+from modelreg.errors import ConflictError, IntegrityError, NotFoundError
+from modelreg.files import SourceTree
+from modelreg.locks import held
+from modelreg.store import Store
+from modelreg.store.bucket import PART
+
+
+def is_resumed(store: Store, size: int) -> bool:
+    """Tell whether a transfer of so many bytes is worth going on with: it has to travel, and in more than one part."""
+    return store.parallel > 1 and size > PART
+
+
+def is_worth_keeping(error: BaseException) -> bool:
+    """Tell whether what was transferred until an error is of use when the command is given again."""
+    return not isinstance(error, ConflictError | IntegrityError | NotFoundError)
+
+
+class Sized(Protocol):
+    """What has a size."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+
+Item = TypeVar("Item", bound=Sized)
+
+
+def by_size(files: Iterable[Item]) -> tuple[list[Item], list[Item]]:
+    """Tell small files, which travel side by side, from large ones, of which the parts do."""
+    small: list[Item] = []
+    large: list[Item] = []
+    for file in files:
+        (large if file.size > PART else small).append(file)
+    return small, large
+
+
+@contextmanager
+def upload_id(store: Store, model: str, files: SourceTree, new: Callable[[], str]) -> Iterator[tuple[str, bool]]:
+    """Yield the name of the upload to go on with, and whether its parts are to be kept if it breaks off again.
+
+    That is the one that an earlier process began for these very files (by place, size and time of change) and did not
+    finish, else a new one. What it had sent is checked by the store, not trusted. The note is removed in the end,
+    unless the upload breaks off in a way that is worth going on from.
+    """
+    if not is_resumed(store, files.size):
+        yield new(), False
+        return
+    note = _note(store, model, files)
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.open("ab").close()
+    except OSError:  # no home, or a full disk: it works without
+        yield new(), False
+        return
+    with held(note) as file:
+        if file is None:  # another process is at it
+            yield new(), False
+            return
+        upload = file.read().decode(errors="replace")
+        if layout.upload_started(upload) is None:
+            upload = new()
+            file.truncate(0)
+            file.write(upload.encode())
+            file.flush()
+        try:
+            yield upload, True
+        except BaseException as error:
+            if not is_worth_keeping(error):
+                _forget(note)
+            raise
+        _forget(note)
+
+
+def _note(store: Store, model: str, files: SourceTree) -> Path:
+    import platformdirs
+
+    seen = [
+        [file.path, str(file.location), file.size, str(file.location.stat().st_mtime_ns)] for file in files.files
+    ]
+    name = sha256_of(encode({"registry": store.url, "model": model, "files": seen}))
+    return Path(platformdirs.user_cache_dir("modelreg", appauthor=False), "uploads", name)
+
+
+def _forget(note: Path) -> None:
+    with suppress(OSError):  # Windows does not remove what is open; the next upload writes over it
+        note.unlink()

@@ -1,0 +1,52 @@
+"""A terminal, as a person sits at: what a command prints there, colours and all."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def on_terminal(
+    *arguments: str, columns: int = 80, cwd: Path | None = None, typed: str = "", **variables: str
+) -> str:
+    """Run the command line with both streams on a terminal, and return what it shows; the test is skipped on Windows.
+
+    typed: what the person types, with its line ends. The line ends of what is returned are those of a file.
+    """
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pseudo-terminals in Python's library")
+    import fcntl
+    import struct
+    import termios
+
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environ = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "modelreg", *arguments],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        cwd=cwd,
+        env={**environ, "TERM": "xterm-256color", **variables},
+    )
+    os.close(slave)
+    os.write(master, typed.encode())
+    shown = bytearray()
+    try:
+        while piece := os.read(master, 65536):
+            shown += piece
+    except OSError:  # how Linux says that nobody writes to the terminal any more
+        pass
+    os.close(master)
+    process.wait(timeout=60)
+    return shown.decode().replace("\r\n", "\n")
+
+
+def plain(shown: str) -> list[str]:
+    """Return the lines of what a terminal shows, without colours."""
+    import re
+
+    return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*[a-zA-Z]", "", shown).splitlines()]
