@@ -2,9 +2,10 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Ran:
 Run = Callable[..., Ran]
 
 
-ON_BUCKETS = {"test_store_contract", "test_protocol", "test_register", "test_bucket_transfers"}
+ON_BUCKETS = {"test_store_contract", "test_register", "test_bucket_transfers"}
 """Tests that run on buckets each time; with MODELREG_TEST_EXHAUSTIVE=1 all that use a store do."""
 
 
@@ -44,7 +45,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what asks for a store on each kind of it."""
     if "store" in metafunc.fixturenames:
         everywhere = os.environ.get("MODELREG_TEST_EXHAUSTIVE") == "1" or metafunc.module.__name__ in ON_BUCKETS
-        metafunc.parametrize("store", ["memory", "local", *(["s3", "gcs"] if everywhere else [])], indirect=True)
+        kinds = ["memory", "local", *(["s3", "gcs"] if everywhere else [])]
+        metafunc.parametrize("store", kinds, indirect=True)
 
 
 @pytest.fixture
@@ -156,3 +158,24 @@ def run(tmp_path: Path) -> Run:
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return call
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """The command line as `run` has it, but in this process, where it takes no time: for tables, and to prepare."""
+    from modelreg.cli.app import main
+
+    monkeypatch.setenv("MODELREG_REGISTRY", str(tmp_path / "registry"))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def call(*arguments: str, **variables: str) -> Ran:
+        capfd.readouterr()
+        with monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            code = main(list(arguments))
+        return Ran(code, *capfd.readouterr())
+
+    yield call
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

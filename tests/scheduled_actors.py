@@ -1,26 +1,45 @@
-"""Actors that do the real thing to the model fraud, one schedule's worth of them, and what must hold afterwards."""
+"""Actors that do the real thing to the model fraud, in an order that a schedule decides, and what must hold afterwards."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from schedules import ActorsStore, ClockedStore, Schedule
+from schedules import Abandoned, ActorsStore, ClockedStore, Schedule
 
 from modelreg import Registry, layout
 from modelreg.digest import sha256_of
-from modelreg.errors import ConflictError, KeyAbsentError, ModelregError, NotFoundError, StoreError
-from modelreg.events import DELETED
+from modelreg.errors import ConflictError, ModelregError, NotFoundError, StoreError
+from modelreg.events import Move
+from modelreg.records import new_op, seal
 from modelreg.registry.alias import move_alias, roll_back_alias
 from modelreg.registry.delete import delete, restore
 from modelreg.registry.gc import collect
+from modelreg.registry.ledger import create_once, stamp
 from modelreg.registry.model import ModelReader
 from modelreg.registry.register import Submission, register
 from modelreg.version import State
 
-PATIENCE = 30
-"""How often an actor that needs a version lets others go on until it is there."""
+ALIAS = "production"
+PATIENCE = 20
+"""How often an actor that waits for something lets others go on."""
 
+Refusals = tuple[type[ModelregError], ...]
 Submissions = Sequence[Submission]
+
+
+def version(number: int) -> str:
+    """The key of a version."""
+    return layout.version("fraud", number)
+
+
+def deletion(number: int, step: int = 1) -> str:
+    """The key of a deletion record."""
+    return layout.deletion("fraud", number, step)
+
+
+def move(number: int) -> str:
+    """The key of a move of the alias."""
+    return layout.alias("fraud", ALIAS, number)
 
 
 class Registers(NamedTuple):
@@ -28,149 +47,158 @@ class Registers(NamedTuple):
 
     submission: int
     if_changed: bool = False
-    refusals: tuple[type[ModelregError], ...] = (StoreError,)
+    after: str = ""
+    refusals: Refusals = (StoreError,)
 
     def act(self, store: ActorsStore, name: str, submissions: Submissions) -> int:
-        """Return the version."""
         return register(store, submissions[self.submission], if_changed=self.if_changed).version.number
 
 
 class Deletes(NamedTuple):
-    """Deletes a version, once it is there."""
+    """Deletes a version."""
 
     version: int
-    refusals: tuple[type[ModelregError], ...] = (NotFoundError, ConflictError)
+    after: str = ""
+    refusals: Refusals = (NotFoundError, ConflictError)
 
     def act(self, store: ActorsStore, name: str, submissions: Submissions) -> None:
-        """Do it."""
-        _await(store, self.version)
         delete(store, ModelReader(store, "fraud").version(self.version), name)
 
 
 class Restores(NamedTuple):
-    """Restores a version, once it is there."""
+    """Restores a version."""
 
     version: int
-    refusals: tuple[type[ModelregError], ...] = (NotFoundError, ConflictError)
+    after: str = ""
+    refusals: Refusals = (NotFoundError, ConflictError)
 
     def act(self, store: ActorsStore, name: str, submissions: Submissions) -> int:
-        """Return the version."""
-        _await(store, self.version)
         return restore(store, "fraud", self.version, name).number
 
 
 class Points(NamedTuple):
-    """Points an alias at a version, once it is there."""
+    """Points the alias at a version."""
 
     version: int
-    alias: str = "production"
-    refusals: tuple[type[ModelregError], ...] = (NotFoundError, ConflictError)
+    after: str = ""
+    refusals: Refusals = (NotFoundError, ConflictError)
 
     def act(self, store: ActorsStore, name: str, submissions: Submissions) -> None:
-        """Do it."""
-        _await(store, self.version)
-        move_alias(store, "fraud", self.alias, self.version, name)
+        move_alias(store, "fraud", ALIAS, self.version, name)
+
+
+class PointsAndDies(NamedTuple):
+    """Points the alias at a version, and is killed before it has looked again."""
+
+    version: int
+    after: str = ""
+    refusals: Refusals = (NotFoundError,)
+
+    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> None:
+        reader = ModelReader(store, "fraud")
+        reader.version(self.version)
+        data = Move(stamp(store, name), self.version).to_bytes("fraud", ALIAS)
+        create_once(store, move(reader.last_move(ALIAS) + 1), data)
+        raise Abandoned
 
 
 class RollsBack(NamedTuple):
-    """Rolls an alias back."""
+    """Rolls the alias back."""
 
-    alias: str = "production"
-    refusals: tuple[type[ModelregError], ...] = (NotFoundError, ConflictError)
+    after: str = ""
+    refusals: Refusals = (NotFoundError, ConflictError)
 
     def act(self, store: ActorsStore, name: str, submissions: Submissions) -> None:
-        """Do it."""
-        roll_back_alias(store, "fraud", self.alias, name)
+        roll_back_alias(store, "fraud", ALIAS, name)
 
 
 class Collects(NamedTuple):
-    """Collects garbage."""
+    """Collects garbage. grace: seconds."""
 
     grace: int = 0
-    refusals: tuple[type[ModelregError], ...] = ()
+    after: str = ""
+    refusals: Refusals = ()
 
     def act(self, store: ActorsStore, name: str, submissions: Submissions) -> None:
-        """Do it."""
         collect(store, name, apply=True, grace=timedelta(seconds=self.grace))
 
 
-Actor = Registers | Deletes | Restores | Points | RollsBack | Collects
-
-
-def _await(store: ActorsStore, version: int) -> None:
-    for _ in range(PATIENCE):
-        try:
-            store.read(layout.version("fraud", version), 100_000)
-        except KeyAbsentError:
-            store.wait()
-        else:
-            return
+Actor = Registers | Deletes | Restores | Points | PointsAndDies | RollsBack | Collects
+"""after: the actor begins when there is such a key, or when it has run out of patience. refusals: what it may hear."""
 
 
 class Promise(NamedTuple):
-    """What an actor was told: `done`, `refused`, or, since it stalled, nothing."""
+    """What an actor was told: `done`, `refused`, or, where it stalled, `nothing`. version: which one."""
 
     answer: str
     version: int | None = None
 
 
 class World:
-    """A store, and what was promised about it, by the names of the actors."""
+    """A store with a registry, and what was promised about it, by the names of the actors."""
 
     def __init__(self, submissions: Submissions) -> None:
         self.store = ClockedStore()
+        self.store.create(layout.MARKER, seal("registry", new_op(), "2026-01-02T03:04:05Z", "anna", {}))
         self.promises: dict[str, Promise] = {}
-        self.faults: list[str] = []
         self._submissions = submissions
+        self._latest: dict[str, Actor] = {}
+        self._failures: list[str] = []
 
     def run(self, schedule: Schedule, actors: Sequence[Actor]) -> None:
-        """Let the actors work, in the order that the schedule decides."""
+        """Let the actors work together."""
         first = len(self.promises)
-        named = [(f"{type(actor).__name__.lower()}-{first + me}", actor) for me, actor in enumerate(actors)]
-        self.promises |= {name: Promise("nothing") for name, _ in named}
-        schedule.run([self._part(ActorsStore(self.store, schedule, me), *named[me]) for me in range(len(named))])
+        self._latest = {f"{type(actor).__name__}-{first + me}": actor for me, actor in enumerate(actors)}
+        self.promises |= dict.fromkeys(self._latest, Promise("nothing"))
+        stores = (ActorsStore(self.store, schedule, me) for me in range(len(actors)))
+        schedule.run([self._part(store, *named) for store, named in zip(stores, self._latest.items(), strict=True)])
 
     def _part(self, store: ActorsStore, name: str, actor: Actor) -> Callable[[], None]:
         def play() -> None:
+            for _ in range(PATIENCE if actor.after else 0):
+                if actor.after in self.store.content:
+                    break
+                store.give_way()
             try:
                 self.promises[name] = Promise("done", actor.act(store, name, self._submissions))
             except actor.refusals:
                 self.promises[name] = Promise("refused")
             except Exception as error:  # noqa: BLE001  # whatever it is, the test has to hear of it
-                self.faults.append(f"{name} failed: {error!r}")
+                self._failures.append(f"{name} failed: {error!r}")
 
         return play
 
     def find_fault(self) -> str | None:
-        """Say what is wrong, if anything is."""
-        if self.faults:
-            return self.faults[0]
+        """Say what is broken of what was promised, if anything is."""
         reader = ModelReader(self.store, "fraud")
-        for number in reader.numbers:
-            found = self._fault_of_version(reader, number)
-            if found is not None:
-                return found
-        for alias, number in reader.aliases.items():
-            mover = reader.moves(alias)[-1].stamp.created_by
-            if self.promises[mover].answer != "nothing":
-                version = reader.look(number)
-                deleter = version.deletion.stamp.created_by if version.deletion else None
-                if version.state is State.COLLECTED or (deleter and self.promises[deleter].answer != "nothing"):
-                    return f"{alias} points at fraud:{number}, which is {version.state}"
-        return None
+        faults = [*self._failures, *(self._fault_of_version(reader, number) for number in reader.numbers)]
+        faults += [self._fault_of_alias(reader, number) for number in reader.aliases.values()]
+        return next((fault for fault in faults if fault), None)
 
     def _fault_of_version(self, reader: ModelReader, number: int) -> str | None:
         version = reader.look(number)
-        promised = [name for name, promise in self.promises.items() if promise.version == number]
-        if version.deletion is None and version.state is State.COLLECTED and promised:
-            return f"fraud:{number} was acknowledged to {promised[0]} and not deleted, and it is collected"
-        if version.deletion is not None and version.deletion.state == DELETED:
-            deleter = version.deletion.stamp.created_by
-            if self.promises[deleter].answer == "refused":
-                return f"{deleter} was refused, and fraud:{number} is deleted"
-        if version.state is not State.COLLECTED:
-            for file in Registry(self.store).show(version).tree.files:
-                key = f"{layout.artifact('fraud', version.artifact.upload)}{file.path}"
-                if sha256_of(self.store.content.get(key, b"")) != file.sha256:
-                    return f"fraud:{number} is {version.state}, and {file.path} is gone"
+        told = [name for name, promise in self.promises.items() if promise.version == number]
+        if version.state is State.COLLECTED:
+            if told and version.deletion is None:
+                return f"{told[0]} was told that {version} is there, nobody deleted it, and it is collected"
+            return None
+        if version.deletion is not None and self._answer(version.deletion.stamp.created_by) == "refused":
+            return f"{version.deletion.stamp.created_by} was refused, and {version} is deleted"
+        for file in Registry(self.store).show(version).tree.files:
+            key = f"{layout.artifact('fraud', version.artifact.upload)}{file.path}"
+            if sha256_of(self.store.content.get(key, b"")) != file.sha256:
+                return f"{version} is {version.state}, and its {file.path} is gone"
         return None
+
+    def _fault_of_alias(self, reader: ModelReader, number: int) -> str | None:
+        """An alias may point at what is deleted only while the deleter, or whoever has put it there, is at it."""
+        version = reader.look(number)
+        mover = reader.moves(ALIAS)[-1].stamp.created_by
+        told = (name for name, actor in self._latest.items() if isinstance(actor, Points) and actor.version == number)
+        if self._answer(mover) == "nothing" and all(self._answer(name) != "done" for name in told):
+            return None
+        deleted = version.deletion is not None and self._answer(version.deletion.stamp.created_by) != "nothing"
+        return f"{ALIAS} points at {version}, which is {version.state}" if deleted or version.state is State.COLLECTED else None
+
+    def _answer(self, name: str) -> str:
+        return self.promises[name].answer

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 
-def on_terminal(
-    *arguments: str, columns: int = 80, cwd: Path | None = None, typed: str = "", **variables: str
-) -> str:
+def on_terminal(*arguments: str, columns: int = 80, cwd: Path | None = None, typed: str = "", **variables: str) -> str:
     """Run the command line with both streams on a terminal, and return what it shows; the test is skipped on Windows.
 
     typed: what the person types, with its line ends. The line ends of what is returned are those of a file.

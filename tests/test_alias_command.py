@@ -167,7 +167,6 @@ COMPLETED = {
     "of another model": ("alias rollback churn ", ["candidate"]),
     "of no such model": ("alias rm absent ", []),
     "of all models": ("list --alias ", ["candidate", "production", "staging"]),
-    "of the model that was listed": ("list fraud --alias ", ["production", "staging"]),
 }
 
 

@@ -1,11 +1,10 @@
 """Bad input on the real command line: its exit code, one sentence, no traceback."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,27 +23,6 @@ def assert_refused(ran: Ran, code: int, *words: str) -> None:
     assert ran.err[:-1].isprintable()
     assert len(ran.err) < 400
     assert all(word in ran.err for word in words), ran.err
-
-
-@pytest.fixture
-def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """The command line as `run` has it, but in this process, where it takes no time; for tables."""
-    from modelreg.cli.app import main
-
-    monkeypatch.setenv("MODELREG_REGISTRY", str(tmp_path / "registry"))
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def call(*arguments: str, **variables: str) -> Ran:
-        capfd.readouterr()
-        with monkeypatch.context() as patch:
-            for name, value in variables.items():
-                patch.setenv(name, value)
-            code = main(list(arguments))
-        return Ran(code, *capfd.readouterr())
-
-    yield call
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 # What is registered

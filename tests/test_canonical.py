@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelreg import IntegrityError, ModelregError
@@ -66,6 +66,7 @@ REFUSED = {
 }
 
 
+@settings(max_examples=50)
 @given(objects)
 def test_what_is_encoded_decodes_to_itself(value: dict[str, object]) -> None:
     data = encode(value)
@@ -73,6 +74,7 @@ def test_what_is_encoded_decodes_to_itself(value: dict[str, object]) -> None:
     assert json.loads(data) == value
 
 
+@settings(max_examples=50)
 @given(objects)
 def test_the_order_in_which_keys_were_written_leaves_no_trace(value: dict[str, object]) -> None:
     assert encode(dict(reversed(value.items()))) == encode(value)

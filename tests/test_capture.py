@@ -69,7 +69,7 @@ def with_eggs(place: Place, tmp_path: Path) -> dict[str, str]:
 def developed_by_setup_py(place: Place, tmp_path: Path) -> dict[str, str]:
     project = tmp_path / "developed"
     add(project, "developed", "0.1", folder="developed.egg-info")
-    place.site.joinpath("developed.egg-link").write_text(f"{project}\n.")
+    place.site.joinpath("developed.egg-link").write_text(f"{os.path.relpath(project, place.site)}\n.")
     place.site.joinpath("easy-install.pth").write_text(f"{project}\n")
     return {}
 
@@ -77,7 +77,7 @@ def developed_by_setup_py(place: Place, tmp_path: Path) -> dict[str, str]:
 def twice_in_one_folder(place: Place, tmp_path: Path) -> dict[str, str]:
     add(place.site, "twice", "1.0")
     add(place.site, "twice", "2.0")
-    for kind in "abcdefgh":  # whatever the order of the folder, a .dist-info comes first
+    for kind in "abcdefgh":
         add(place.site, kind, "0.1", folder=f"{kind}-0.1.egg-info")
         add(place.site, kind, "0.2")
     return {}

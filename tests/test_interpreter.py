@@ -57,6 +57,12 @@ def test_an_active_environment_that_holds_no_python_is_an_error_and_not_passed_o
         find_interpreter()
 
 
+def test_a_program_that_does_not_know_its_python_asks_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "")
+    with pytest.raises(NotFoundError, match="does not know which Python runs it; use --python"):
+        find_interpreter()
+
+
 def test_an_option_is_an_executable_or_the_folder_of_an_environment(place: Place) -> None:
     for python in (place.python, str(place.python), place.folder, str(place.folder), f"{place.folder}{os.sep}"):
         assert find_interpreter(python) == Interpreter(place.python, "--python")

@@ -112,14 +112,14 @@ def test_damage_beside_the_versions_is_told_once_and_the_other_models_are_listed
 
 
 def test_the_command_lists_what_is_good_warns_of_the_rest_and_exits_6(
-    run: Run, model: Path, tmp_path: Path, captured: Capture
+    quick: Run, model: Path, tmp_path: Path, captured: Capture
 ) -> None:
     store = LocalStore(tmp_path / "registry")
     for _ in range(4):
         Registry(store).register(model, "fraud", capture=captured)
     for number in (1, 3):
         damage_record(store, f"models/fraud/versions/0000000{number}.json", lambda data: data.replace(b"anna", b"eve!"))
-    ran = run("list", "fraud", "-q")
+    ran = quick("list", "fraud", "-q")
     assert (ran.code, ran.out) == (6, "fraud:4\nfraud:2\n")
     warning, error = ran.err.splitlines()
     assert warning.startswith("warning: the record models/fraud/versions/00000003.json in ")
@@ -143,8 +143,8 @@ def test_in_a_pipe_it_is_plain_aligned_text(run: Run, model: Path) -> None:
     assert re.match(r"fraud +2 +2 +20\d\d-\d\d-\d\d \d\d:\d\d +1\.3 kB  pickle$", models[1])
 
 
-def test_on_a_terminal_it_is_a_table_with_a_bold_head(run: Run, model: Path, tmp_path: Path) -> None:
-    run("register", str(model), "fraud", "--metric", "auc=0.93")
+def test_on_a_terminal_it_is_a_table_with_a_bold_head(quick: Run, model: Path, tmp_path: Path) -> None:
+    quick("register", str(model), "fraud", "--metric", "auc=0.93")
     put_moves(LocalStore(tmp_path / "registry"), "production", 1)
     registry = str(tmp_path / "registry")
     shown = on_terminal("list", "fraud", columns=100, MODELREG_REGISTRY=registry)
@@ -156,8 +156,8 @@ def test_on_a_terminal_it_is_a_table_with_a_bold_head(run: Run, model: Path, tmp
     assert row.split()[-1] == "auc=0.93"
 
 
-def test_no_colour_means_none(run: Run, model: Path, tmp_path: Path) -> None:
-    run("register", str(model), "fraud")
+def test_no_colour_means_none(quick: Run, model: Path, tmp_path: Path) -> None:
+    quick("register", str(model), "fraud")
     shown = on_terminal("list", MODELREG_REGISTRY=str(tmp_path / "registry"), NO_COLOR="1")
     assert "fraud" in shown
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", shown)
@@ -165,9 +165,9 @@ def test_no_colour_means_none(run: Run, model: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("columns", [200, 80, 60, 40, 10])
 def test_a_narrow_terminal_breaks_no_time_no_size_and_no_name(
-    run: Run, model: Path, tmp_path: Path, columns: int
+    quick: Run, model: Path, tmp_path: Path, columns: int
 ) -> None:
-    run("register", str(model), "fraud", "--metric", "auc=0.93", "--metric", "average-precision=0.875")
+    quick("register", str(model), "fraud", "--metric", "auc=0.93", "--metric", "average-precision=0.875")
     put_moves(LocalStore(tmp_path / "registry"), "production", 1)
     shown = " ".join(plain(on_terminal("list", "fraud", columns=columns, MODELREG_REGISTRY=str(tmp_path / "registry"))))
     assert re.search(r"20\d\d-\d\d-\d\d \d\d:\d\d ", shown)
@@ -176,54 +176,54 @@ def test_a_narrow_terminal_breaks_no_time_no_size_and_no_name(
     assert "production" in shown
 
 
-def test_columns_that_are_empty_are_not_drawn(run: Run, model: Path, tmp_path: Path) -> None:
-    run("register", str(model), "fraud")
+def test_columns_that_are_empty_are_not_drawn(quick: Run, model: Path, tmp_path: Path) -> None:
+    quick("register", str(model), "fraud")
     head = plain(on_terminal("list", "fraud", columns=100, MODELREG_REGISTRY=str(tmp_path / "registry")))[0]
     assert head.split() == ["VERSION", "CREATED", "(UTC)", "SIZE", "FORMAT", "PYTHON", "PACKAGES"]
 
 
-def test_json_holds_the_facts_with_numbers_as_numbers(run: Run, model: Path) -> None:
-    run("register", str(model), "fraud", "--metric", "auc=0.93", "--metric", "rows=1000", "--tag", "team=risk")
-    (version,) = json.loads(run("list", "fraud", "--json").out)["versions"]
+def test_json_holds_the_facts_with_numbers_as_numbers(quick: Run, model: Path) -> None:
+    quick("register", str(model), "fraud", "--metric", "auc=0.93", "--metric", "rows=1000", "--tag", "team=risk")
+    (version,) = json.loads(quick("list", "fraud", "--json").out)["versions"]
     assert (version["reference"], version["model"], version["version"]) == ("fraud:1", "fraud", 1)
     assert (version["metrics"], version["tags"]) == ({"auc": 0.93, "rows": 1000}, {"team": "risk"})
     assert version["artifact"]["size"] == model.stat().st_size
     assert (version["artifact"]["format"], version["artifact"]["layout"]) == ("pickle", "file")
     assert version["environment"]["packages"] > 5
-    answer = json.loads(run("list", "--json").out)
+    answer = json.loads(quick("list", "--json").out)
     (listed,) = answer["models"]
     assert (listed["model"], listed["versions"], listed["aliases"]) == ("fraud", 1, {})
     assert listed["latest"]["reference"] == "fraud:1"
 
 
-def test_quiet_prints_bare_identifiers(run: Run, model: Path) -> None:
+def test_quiet_prints_bare_identifiers(quick: Run, model: Path) -> None:
     for name in ("fraud", "churn", "fraud"):
-        run("register", str(model), name)
-    assert run("list", "-q").out == "churn\nfraud\n"
-    assert run("list", "fraud", "--quiet").out == "fraud:2\nfraud:1\n"
+        quick("register", str(model), name)
+    assert quick("list", "-q").out == "churn\nfraud\n"
+    assert quick("list", "fraud", "--quiet").out == "fraud:2\nfraud:1\n"
 
 
-def test_an_empty_registry_says_how_to_fill_it_and_is_no_error(run: Run, tmp_path: Path) -> None:
-    ran = run("list")
+def test_an_empty_registry_says_how_to_fill_it_and_is_no_error(quick: Run, tmp_path: Path) -> None:
+    ran = quick("list")
     assert (ran.code, ran.out) == (0, "")
     assert ran.err == (
         f"There are no models in {tmp_path / 'registry'} yet. Register one: modelreg register model.pkl fraud\n"
     )
-    assert json.loads(run("list", "--json").out)["models"] == []
-    assert (run("list", "-q").out, run("list", "-q").err) == ("", "")
+    assert json.loads(quick("list", "--json").out)["models"] == []
+    assert (quick("list", "-q").out, quick("list", "-q").err) == ("", "")
 
 
-def test_what_a_record_says_is_not_obeyed_by_the_terminal(run: Run, model: Path, tmp_path: Path) -> None:
+def test_what_a_record_says_is_not_obeyed_by_the_terminal(quick: Run, model: Path, tmp_path: Path) -> None:
     """A record with a check that agrees may be anybody's."""
     store = LocalStore(tmp_path / "registry")
-    run("register", str(model), "fraud")
+    quick("register", str(model), "fraud")
     record = json.loads(store.read("models/fraud/versions/00000001.json", 10_000))
     record["artifact"]["format"] = "\x1b]0;owned\x07\x9b31mred\nfraud:9"
     record["version"] = 2
     body = {name: value for name, value in record.items() if name not in _OF_EVERY_RECORD}
     store.create("models/fraud/versions/00000002.json", seal("version", new_op(), record["created"], "x", body))
     registry = str(tmp_path / "registry")
-    for shown in (run("list", "fraud").out, on_terminal("list", "fraud", MODELREG_REGISTRY=registry)):
+    for shown in (quick("list", "fraud").out, on_terminal("list", "fraud", MODELREG_REGISTRY=registry)):
         assert "\x1b]" not in shown
         assert not {"\x07", "\x9b"} & set(shown)
         assert "\nfraud:9" not in shown

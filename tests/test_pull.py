@@ -112,10 +112,10 @@ def test_a_file_that_grows_without_end_is_not_read_to_its_end(filled: Registry, 
     assert read < 10
 
 
-def test_the_command_names_the_file_exits_6_and_leaves_no_folder(run: Run, saved_model: Path, tmp_path: Path) -> None:
-    run("register", str(saved_model), "fraud")
+def test_the_command_names_the_file_exits_6_and_leaves_no_folder(quick: Run, saved_model: Path, tmp_path: Path) -> None:
+    quick("register", str(saved_model), "fraud")
     damage(LocalStore(tmp_path / "registry"), "saved_model.pb", lambda data: data.replace(b"g", b"h", 1))
-    ran = run("pull", "fraud:1")
+    ran = quick("pull", "fraud:1")
     assert (ran.code, ran.out) == (6, "")
     assert ran.err == (
         "error: fraud:1 is damaged in the registry: saved_model.pb has other bytes than those that were registered; "
@@ -147,14 +147,14 @@ def test_with_verify_env_nothing_is_read_when_the_environment_does_not_fit(
     assert len(streamed) == len(FILES)
 
 
-def test_the_command_refuses_an_environment_that_does_not_fit_with_exit_3(run: Run, model: Path) -> None:
+def test_the_command_refuses_an_environment_that_does_not_fit_with_exit_3(quick: Run, model: Path) -> None:
     make_place(Path("bare"))
-    run("register", str(model), "fraud")
-    ran = run("pull", "fraud", "--verify-env", "--python", "bare")
+    quick("register", str(model), "fraud")
+    ran = quick("pull", "fraud", "--verify-env", "--python", "bare")
     assert (ran.code, ran.out) == (3, "")
     assert "does not fit fraud:1, so nothing was pulled: " in ran.err
     assert not Path("fraud").exists()
-    assert run("pull", "fraud", "--verify-env").code == 0
+    assert quick("pull", "fraud", "--verify-env").code == 0
 
 
 # The command
@@ -172,9 +172,9 @@ def test_the_command_prints_the_folder_alone_on_stdout(run: Run, model: Path) ->
     assert (quiet.out, quiet.err) == (ran.out, "")
 
 
-def test_json_tells_where_it_is_and_whether_anything_changed(run: Run, model: Path) -> None:
-    run("register", str(model), "fraud")
-    answers = [json.loads(run("pull", "fraud", "-o", "out", "--json").out) for _ in range(2)]
+def test_json_tells_where_it_is_and_whether_anything_changed(quick: Run, model: Path) -> None:
+    quick("register", str(model), "fraud")
+    answers = [json.loads(quick("pull", "fraud", "-o", "out", "--json").out) for _ in range(2)]
     assert [answer["changed"] for answer in answers] == [True, False]
     assert answers[0] | {"changed": False} == answers[1]
     assert (answers[0]["reference"], answers[0]["folder"]) == ("fraud:1", "out")

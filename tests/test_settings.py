@@ -139,6 +139,13 @@ def test_a_config_file_that_makes_no_sense_is_a_usage_error_that_names_it() -> N
         registry_url()
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that nobody can read, root included")
+def test_a_file_that_cannot_be_read_is_a_usage_error_that_names_it() -> None:
+    Path("pyproject.toml").symlink_to("/proc/self/mem")
+    with pytest.raises(UsageError, match=r"pyproject\.toml cannot be read: .*; see that you may read it"):
+        registry_url()
+
+
 def test_a_folder_where_the_project_file_should_be_is_none() -> None:
     Path("pyproject.toml").mkdir()
     assert model_name(Path("model.pkl")) == "model"
@@ -153,6 +160,12 @@ def test_models_that_are_no_lines_of_text_are_a_usage_error_that_shows_how(text:
     project(f"[tool.modelreg]\n{text}\n")
     with pytest.raises(UsageError, match=r'holds lines such as fraud = "3" or fraud = "@production"'):
         project_models()
+
+
+def test_a_config_file_without_a_registry_leaves_the_default() -> None:
+    default = registry_url()
+    config("colour = true\n")
+    assert registry_url() == default
 
 
 def test_a_name_that_is_no_text_is_a_usage_error() -> None:

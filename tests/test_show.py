@@ -22,9 +22,9 @@ def test_it_prints_what_pull_writes(run: Run, model: Path) -> None:
     assert yaml.safe_load(ran.out)["description"] == "Größer\nals zuvor"
 
 
-def test_a_terminal_gets_the_same_text(run: Run, model: Path, tmp_path: Path) -> None:
-    run("register", str(model), "fraud")
-    assert on_terminal("show", "fraud", MODELREG_REGISTRY=str(tmp_path / "registry")) == run("show", "fraud").out
+def test_a_terminal_gets_the_same_text(quick: Run, model: Path, tmp_path: Path) -> None:
+    quick("register", str(model), "fraud")
+    assert on_terminal("show", "fraud", MODELREG_REGISTRY=str(tmp_path / "registry")) == quick("show", "fraud").out
 
 
 def test_it_says_all_that_was_registered(registry: Registry, model: Path, captured: Capture) -> None:
@@ -41,18 +41,18 @@ def test_it_says_all_that_was_registered(registry: Registry, model: Path, captur
     assert manifest["dependencies"] == ["joblib==1.5.1", "numpy==2.1.0", "scikit-learn==1.5.2"]
 
 
-def test_json_is_the_same_and_the_aliases(run: Run, model: Path) -> None:
-    run("register", str(model), "fraud", "--metric", "auc=0.93", "--metric", "rows=1000")
-    answer = json.loads(run("show", "fraud:1", "--json").out)
-    read = yaml.safe_load(run("show", "fraud:1").out)
+def test_json_is_the_same_and_the_aliases(quick: Run, model: Path) -> None:
+    quick("register", str(model), "fraud", "--metric", "auc=0.93", "--metric", "rows=1000")
+    answer = json.loads(quick("show", "fraud:1", "--json").out)
+    read = yaml.safe_load(quick("show", "fraud:1").out)
     assert {name: answer[name] for name in read} == read
     assert answer["aliases"] == []
     assert answer["metrics"] == {"auc": 0.93, "rows": 1000}
 
 
-def test_quiet_resolves_the_reference_and_no_more(run: Run, model: Path) -> None:
-    run("register", str(model), "fraud")
-    assert run("show", "fraud@latest", "-q").out == "fraud:1\n"
+def test_quiet_resolves_the_reference_and_no_more(quick: Run, model: Path) -> None:
+    quick("register", str(model), "fraud")
+    assert quick("show", "fraud@latest", "-q").out == "fraud:1\n"
 
 
 def test_a_version_is_found_by_the_digest_of_its_record(registry: Registry, model: Path, captured: Capture) -> None:
@@ -77,11 +77,11 @@ def test_a_damaged_record_is_named(
         assert f"the record models/fraud/{what}/" in str(caught.value)
 
 
-def test_a_registry_of_a_later_format_says_so(run: Run, model: Path, tmp_path: Path) -> None:
-    run("register", str(model), "fraud")
+def test_a_registry_of_a_later_format_says_so(quick: Run, model: Path, tmp_path: Path) -> None:
+    quick("register", str(model), "fraud")
     marker = tmp_path / "registry" / "modelreg.json"
     marker.write_bytes(marker.read_bytes().replace(b'"format":1', b'"format":2'))
     for command in (["show", "fraud"], ["list"], ["pull", "fraud"], ["register", str(model), "fraud"]):
-        ran = run(*command)
+        ran = quick(*command)
         assert (ran.code, ran.out) == (6, "")
         assert "has format 2, which this modelreg does not know; install a newer one" in ran.err

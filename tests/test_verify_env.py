@@ -199,38 +199,38 @@ def test_a_pulled_manifest_is_enough_without_the_registry(fraud: Registry, captu
 
 
 @pytest.fixture
-def pulled(run: Run, model: Path, tmp_path: Path) -> Path:
+def pulled(quick: Run, model: Path, tmp_path: Path) -> Path:
     """A folder with fraud:1 as this interpreter's environment registered it; the registry is gone."""
-    assert run("register", str(model), "fraud").code == 0
-    assert run("pull", "fraud").code == 0
+    assert quick("register", str(model), "fraud").code == 0
+    assert quick("pull", "fraud").code == 0
     shutil.rmtree(tmp_path / "registry")
     return Path("fraud/1")
 
 
-def test_the_command_checks_a_pulled_folder_with_the_registry_gone(run: Run, pulled: Path) -> None:
+def test_the_command_checks_a_pulled_folder_with_the_registry_gone(quick: Run, pulled: Path) -> None:
     for reference in ("fraud/1", "fraud/1/modelreg.yaml", "./fraud/1"):
-        ran = run("verify-env", reference, MODELREG_REGISTRY="nonsense://nowhere")
+        ran = quick("verify-env", reference, MODELREG_REGISTRY="nonsense://nowhere")
         assert (ran.code, ran.err) == (0, "")
         assert "fits fraud:1" in ran.out
 
 
-def test_the_command_without_a_reference_checks_all_that_was_pulled_below(run: Run, pulled: Path) -> None:
+def test_the_command_without_a_reference_checks_all_that_was_pulled_below(quick: Run, pulled: Path) -> None:
     shutil.copytree(pulled, "deep/down/second")
-    ran = run("verify-env", "--json")
+    ran = quick("verify-env", "--json")
     assert ran.code == 0
     assert [result["reference"] for result in json.loads(ran.out)["results"]] == ["fraud:1", "fraud:1"]
     manifest = Path("deep/down/second/modelreg.yaml")
     manifest.write_text(manifest.read_text(encoding="utf-8").replace("python: 3", "python: 9", 1), encoding="utf-8")
-    ran = run("verify-env")
+    ran = quick("verify-env")
     assert (ran.code, ran.out) == (6, "")
     assert "deep/down/second/modelreg.yaml was edited" in ran.err
 
 
-def test_manifests_in_hidden_folders_and_in_environments_are_passed_over(run: Run, pulled: Path) -> None:
+def test_manifests_in_hidden_folders_and_in_environments_are_passed_over(quick: Run, pulled: Path) -> None:
     for folder in (".cache/x", "venv/lib"):
         shutil.copytree(pulled, folder)
     Path("venv/pyvenv.cfg").touch()
-    assert len(json.loads(run("verify-env", "--json").out)["results"]) == 1
+    assert len(json.loads(quick("verify-env", "--json").out)["results"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -243,20 +243,20 @@ def test_manifests_in_hidden_folders_and_in_environments_are_passed_over(run: Ru
     ],
     ids=["a dependency", "the environment", "Python", "Python in the environment"],
 )
-def test_an_edited_manifest_is_refused_with_exit_6(run: Run, pulled: Path, old: str, new: str) -> None:
+def test_an_edited_manifest_is_refused_with_exit_6(quick: Run, pulled: Path, old: str, new: str) -> None:
     manifest = pulled / "modelreg.yaml"
     text = manifest.read_text(encoding="utf-8")
     assert old in text
     manifest.write_text(text.replace(old, new), encoding="utf-8")
-    ran = run("verify-env", str(pulled))
+    ran = quick("verify-env", str(pulled))
     assert (ran.code, ran.out) == (6, "")
     assert ran.err == f"error: {manifest} {ran.err.partition(f'{manifest} ')[2]}"
     assert "edited" in ran.err
 
 
-def test_a_folder_without_a_manifest_is_not_found(run: Run) -> None:
+def test_a_folder_without_a_manifest_is_not_found(quick: Run) -> None:
     Path("empty").mkdir()
-    ran = run("verify-env", "./empty")
+    ran = quick("verify-env", "./empty")
     assert (ran.code, ran.out) == (4, "")
     assert "empty" in ran.err
 
@@ -270,16 +270,19 @@ def test_nothing_to_check_is_never_green(run: Run) -> None:
     assert ran.err.startswith("error: nothing to check: name a version")
 
 
-def test_the_models_that_the_project_names_are_checked(run: Run, model: Path) -> None:
+def test_the_models_that_the_project_names_are_checked(
+    quick: Run, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("fraud", "churn"):
-        run("register", str(model), name)
+        quick("register", str(model), name)
     Path("pyproject.toml").write_text('[tool.modelreg.models]\nfraud = "1"\nchurn = "@latest"\n', encoding="utf-8")
     Path("src").mkdir()
-    ran = run("verify-env", "--json", cwd=Path("src").absolute())
+    monkeypatch.chdir("src")
+    ran = quick("verify-env", "--json")
     assert ran.code == 0
     assert [result["reference"] for result in json.loads(ran.out)["results"]] == ["fraud:1", "churn:1"]
-    Path("pyproject.toml").write_text('[tool.modelreg.models]\nfraud = "7"\n', encoding="utf-8")
-    assert run("verify-env").code == 4
+    Path("../pyproject.toml").write_text('[tool.modelreg.models]\nfraud = "7"\n', encoding="utf-8")
+    assert quick("verify-env").code == 4
 
 
 @pytest.fixture
@@ -301,9 +304,9 @@ def test_text_says_the_verdict_every_difference_and_how_much_was_compared(run: R
     assert last.split(" ")[2] == str(len(findings))
 
 
-def test_json_says_the_same(run: Run, model: Path, bare: str) -> None:
-    run("register", str(model), "fraud")
-    ran = run("verify-env", "fraud:1", "--python", bare, "--json")
+def test_json_says_the_same(quick: Run, model: Path, bare: str) -> None:
+    quick("register", str(model), "fraud")
+    ran = quick("verify-env", "fraud:1", "--python", bare, "--json")
     answer = json.loads(ran.out)
     assert (ran.code, answer["format"], answer["fits"]) == (3, 1, False)
     (result,) = answer["results"]
@@ -321,22 +324,22 @@ def test_json_says_the_same(run: Run, model: Path, bare: str) -> None:
     assert finding["message"].startswith("pytest is not installed; the model wants ")
 
 
-def test_quiet_prints_only_what_does_not_fit(run: Run, model: Path, bare: str) -> None:
-    run("register", str(model), "fraud")
-    assert run("verify-env", "fraud", "-q").out == ""
-    ran = run("verify-env", "fraud", "fraud:1", "--python", bare, "-q")
+def test_quiet_prints_only_what_does_not_fit(quick: Run, model: Path, bare: str) -> None:
+    quick("register", str(model), "fraud")
+    assert quick("verify-env", "fraud", "-q").out == ""
+    ran = quick("verify-env", "fraud", "fraud:1", "--python", bare, "-q")
     assert (ran.code, ran.out, ran.err) == (3, "fraud:1\nfraud:1\n", "")
 
 
-def test_several_references_fit_only_if_all_of_them_do(run: Run, model: Path, bare: str) -> None:
-    run("register", str(model), "fraud")
-    run("register", str(model), "bare", "--python", bare)
-    ran = run("verify-env", "fraud", "bare")
+def test_several_references_fit_only_if_all_of_them_do(quick: Run, model: Path, bare: str) -> None:
+    quick("register", str(model), "fraud")
+    quick("register", str(model), "bare", "--python", bare)
+    ran = quick("verify-env", "fraud", "bare")
     assert ran.code == 3
     assert "fits fraud:1" in ran.out
     assert "does not fit bare:1" in ran.out
 
 
-def test_an_active_virtual_environment_is_the_one_that_is_checked(run: Run, model: Path, bare: str) -> None:
-    run("register", str(model), "fraud")
-    assert run("verify-env", "fraud", VIRTUAL_ENV=bare).code == 3
+def test_an_active_virtual_environment_is_the_one_that_is_checked(quick: Run, model: Path, bare: str) -> None:
+    quick("register", str(model), "fraud")
+    assert quick("verify-env", "fraud", VIRTUAL_ENV=bare).code == 3

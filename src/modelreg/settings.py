@@ -39,6 +39,32 @@ def registry_url(explicit: str | None = None) -> str:
     return str(Path(platformdirs.user_data_dir("modelreg", appauthor=False), "registry"))
 
 
+def bucket_settings(url: str, known: Mapping[str, type]) -> dict[str, Any]:
+    """Return what the user's config file says of a bucket's registry, under `[registries."s3://bucket/folder"]`.
+
+    What is said of a bucket, or of a folder above, counts for what lies in it. A project's file is not asked: whoever
+    writes it could send one's credentials elsewhere.
+
+    Raises:
+        UsageError: something that is not in `known`, or not of that type.
+    """
+    # Imported here: a folder needs none of it.
+    import platformdirs
+
+    config = Path(platformdirs.user_config_dir("modelreg", appauthor=False), "config.toml")
+    registries = _toml(config).get("registries", {}) if config.is_file() else {}
+    if not isinstance(registries, dict) or not all(isinstance(table, dict) for table in registries.values()):
+        raise UsageError(f'{config}: registries holds tables, written [registries."s3://bucket/folder"]')
+    above = [name for name in registries if f"{url}/".startswith(f"{name.rstrip('/')}/")]
+    said = registries[max(above, key=len)] if above else {}
+    for name, value in said.items():
+        if name not in known:
+            raise UsageError(f"{config}: {name} is no setting of {url}; there are {', '.join(known)}")
+        if not isinstance(value, known[name]):
+            raise UsageError(f"{config}: {name} of {url} must be {'true or false' if known[name] is bool else 'text'}")
+    return dict(said)
+
+
 def model_name(path: Path) -> str:
     """Return the name under which `path` is registered when none is given.
 

@@ -93,7 +93,7 @@ def print_versions(versions: Sequence[Version], form: str) -> None:
     else:
         columns = ("VERSION", "ALIASES", "CREATED (UTC)", "SIZE", "FORMAT", "PYTHON", "PACKAGES", "METRICS")
         rows = [_version_row(version) for version in versions]
-        print_table(columns, rows, right=("SIZE", "PACKAGES"), extra=("METRICS",))
+        print_table(columns, rows, right=("SIZE", "PACKAGES"), extra=("FORMAT", "PACKAGES", "METRICS"))
 
 
 def print_reports(reports: "Sequence[EnvironmentReport]", form: str) -> None:

@@ -16,6 +16,7 @@ from modelreg.cli.completion import VARIABLE, ZSH, complete_bash
 from modelreg.cli.copy import copy
 from modelreg.cli.delete import delete
 from modelreg.cli.diff import diff
+from modelreg.cli.doctor import doctor
 from modelreg.cli.gc import gc
 from modelreg.cli.history import history
 from modelreg.cli.init import init
@@ -50,6 +51,7 @@ for name, command in (
     ("gc", gc),
     ("copy", copy),
     ("init", init),
+    ("doctor", doctor),
 ):
     app.command(name)(command)
 app.add_typer(alias, name="alias")

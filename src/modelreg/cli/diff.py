@@ -91,7 +91,7 @@ def _print(changes: "Sequence[Change]", compared: str) -> None:
         for change in members:
             name = f"{clean(change.name):{width}}  " if width else ""
             line = f"  {_SIGNS[change.kind]} {name}{clean(_values(change))}"
-            typer.secho(line, fg=_COLOURS[change.kind] if coloured else None)
+            typer.echo(typer.style(line, fg=_COLOURS[change.kind]) if coloured else line)
 
 
 def _values(change: "Change") -> str:

@@ -32,15 +32,14 @@ def history(
         for happening in happenings:
             typer.echo(f"{happening.kind} {_reference(model, happening)}".rstrip())
     else:
-        columns = ("WHEN (UTC)", "WHAT", "VERSION", "DETAILS", "BY", "WHY")
+        columns = ("WHEN (UTC)", "WHAT", "VERSION", "BY", "DETAILS")
         rows = [
             (
                 minute(happening.created),
                 happening.kind,
                 _reference(model, happening),
-                happening.text,
                 happening.created_by,
-                happening.why,
+                ": ".join(text for text in (happening.text, happening.why) if text),
             )
             for happening in happenings
         ]

@@ -11,8 +11,8 @@ RegistryOption = Annotated[
     typer.Option(
         "--registry",
         metavar="URL",
-        help="The registry's folder. Default: MODELREG_REGISTRY, pyproject.toml, the user's config file, "
-        "or else a folder in the user's data directory.",
+        help="A folder, s3://bucket/folder or gs://bucket/folder. Default: MODELREG_REGISTRY, pyproject.toml, the "
+        "user's config file, or else a folder in the user's data directory.",
     ),
 ]
 PythonOption = Annotated[

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from modelreg.cli.output import say, size_text
 from modelreg.progress import Progress, ProgressCallback
 
 if TYPE_CHECKING:
@@ -15,20 +16,44 @@ if TYPE_CHECKING:
 DELAY = 0.4
 """Seconds of silence before the bar."""
 
+INTERVAL = 10.0
+"""Seconds between the lines in a log."""
+
 _LABELS = {"hash": "Hashing", "upload": "Uploading", "download": "Downloading", "verify": "Verifying"}
 
 
 @contextmanager
 def shown(*, quiet: bool) -> Iterator[ProgressCallback | None]:
-    """Yield a callback that draws a bar, or None where nobody would see it."""
-    if quiet or not sys.stderr.isatty():
+    """Yield a callback that draws a bar on a terminal and writes a line now and then elsewhere; None where neither."""
+    if quiet:
         yield None
         return
-    drawing = _Drawing()
+    drawing = _Drawing() if sys.stderr.isatty() else _Log()
     try:
         yield drawing.update
     finally:
         drawing.end()
+
+
+class _Log:
+    """A plain line every 10 seconds, of work that takes longer."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+        self._stage = ""
+
+    def update(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if progress.stage != self._stage:
+            self._stage, self._start, self._last = progress.stage, now, now
+        if now - self._last < INTERVAL:
+            return
+        self._last = now
+        done, rate = progress.done / max(progress.total, 1), progress.done / (now - self._start)
+        say(f"{_LABELS[progress.stage]}: {done:.0%} of {size_text(progress.total)}, {size_text(int(rate))}/s")
+
+    def end(self) -> None:
+        """Nothing is left open."""
 
 
 class _Drawing:

@@ -85,7 +85,8 @@ _ADDED = {
 
 def _own_facts() -> dict[str, Any]:
     # The first entry is the folder of the script that was started, unless Python was told to leave it out (-P).
-    return probe.facts(sys.path if sys.flags.safe_path else sys.path[1:])
+    facts: dict[str, Any] = probe.facts(sys.path if sys.flags.safe_path else sys.path[1:])
+    return facts
 
 
 def _is_running_one(interpreter: Interpreter) -> bool:

@@ -28,7 +28,7 @@ def facts(paths):
 
 
 def distributions(paths):
-    """Return every distribution on `paths`, in the order in which imports would find them.
+    """Return every distribution on `paths`, in the order in which importlib.metadata and pip would find them.
 
     Those that cannot be read are returned with an `error`; a later one of the same name is the caller's to judge.
     """
@@ -48,15 +48,12 @@ def distributions(paths):
             continue
         except OSError:
             continue  # it does not exist, or imports cannot see into it either
-        # Within a folder, .dist-info comes before .egg-info, as it does for importlib.metadata.
-        found += [_distribution(folder, name) for name in names if name.endswith(".dist-info")]
-        found += [_distribution(folder, name) for name in names if name.endswith(".egg-info")]
-        if folder.endswith(".egg") and "EGG-INFO" in names:
-            found.append(_distribution(folder, "EGG-INFO"))
         for name in names:
-            target = _text(folder + os.sep + name) if name.endswith(".egg-link") else None
-            if target:
-                found.append({"folder": folder, "file": name, "target": os.path.realpath(target.splitlines()[0])})
+            if name.endswith((".dist-info", ".egg-info")) or (name == "EGG-INFO" and folder.endswith(".egg")):
+                found.append(_distribution(folder, name))
+            elif name.endswith(".egg-link"):
+                target = (_text(folder + os.sep + name) or "").split("\n", 1)[0].strip()
+                found.append({"file": name, "target": os.path.realpath(os.path.join(folder, target)) if target else ""})
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelreg.errors import EnvironmentMismatchError, IntegrityError, NotFoundError, UsageError
+from modelreg.parallel import ahead
 from modelreg.progress import ProgressCallback
 from modelreg.reference import Reference, check_alias_name, check_model_name
 from modelreg.registry.ledger import check_marker
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from modelreg.files import SourceTree
     from modelreg.manifest import Manifest
     from modelreg.registry.alias import Alias, Moved
+    from modelreg.registry.doctor import Diagnosis
     from modelreg.registry.gc import Collected
     from modelreg.registry.history import Happening
     from modelreg.registry.pull import Pulled
@@ -50,9 +52,9 @@ class Registry:
         Raises:
             UsageError: no store has this scheme, or the settings cannot be read.
         """
-        from modelreg.settings import registry_url
+        from modelreg.settings import bucket_settings, registry_url
 
-        return cls(open_store(registry_url(url)))
+        return cls(open_store(registry_url(url), bucket_settings))
 
     @property
     def url(self) -> str:
@@ -75,6 +77,12 @@ class Registry:
             return False
         mark(self._store, timestamp(now), actor())
         return True
+
+    def examine(self) -> "Iterator[Diagnosis]":
+        """Look the registry over, and yield what is found; nothing is written."""
+        from modelreg.registry.doctor import examine
+
+        return examine(self._store, actor())
 
     def register(
         self,
@@ -127,13 +135,16 @@ class Registry:
         on_damage: told of each record that is damaged, which is then passed over; without it, the first one is raised.
         """
         check_marker(self._store)
-        models = []
-        for name in model_names(self._store):
+
+        def look(name: str) -> Model | None:
             reader = ModelReader(self._store, name)
             latest = next(reader.live(on_damage), None)
-            if latest is not None:
-                models.append(Model(name, latest, reader.count(), tuple(sorted(reader.aliases.items()))))
-        return tuple(models)
+            if latest is None:
+                return None
+            return Model(name, latest, reader.count(), tuple(sorted(reader.aliases.items())))
+
+        found = ahead(look, model_names(self._store), self._store.parallel)
+        return tuple(model for model in found if model is not None)
 
     def versions(self, model: str, on_damage: Callable[[IntegrityError], None] | None = None) -> tuple[Version, ...]:
         """Return the live versions of a model, newest first.
@@ -143,7 +154,7 @@ class Registry:
         Raises:
             NotFoundError: there is no such model.
         """
-        return tuple(self._reader(model).live(on_damage))
+        return tuple(self._reader(model).fetch().live(on_damage))
 
     def find(
         self, query: Query, model: str | None = None, on_damage: Callable[[IntegrityError], None] | None = None
@@ -158,7 +169,7 @@ class Registry:
         """
         from modelreg.registry.find import find
 
-        return find(self._store, self._readers(model), query, on_damage)
+        return find(self._store, (reader.fetch() for reader in self._readers(model)), query, on_damage)
 
     def resolve(self, reference: str | Reference, *, at: str | None = None) -> Version:
         """Return the version that a reference names.

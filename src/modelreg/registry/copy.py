@@ -11,9 +11,9 @@ from modelreg.files import SourceFile, SourceTree
 from modelreg.manifest import Manifest
 from modelreg.progress import ProgressCallback
 from modelreg.records import CopiedFrom
+from modelreg.registry.download import download
 from modelreg.registry.ledger import append, check_marker, stamp
 from modelreg.registry.model import ModelReader
-from modelreg.registry.pull import download
 from modelreg.registry.register import Registered, Submission, register
 from modelreg.store import Store
 from modelreg.version import Version

@@ -1,12 +1,14 @@
 """A model as its records stand: which versions there are, which are live, where the aliases point."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from modelreg import layout
 from modelreg.digest import sha256_of
 from modelreg.errors import IntegrityError, KeyAbsentError, NotFoundError, UsageError
 from modelreg.events import DELETED, RESTORING, Annotation, Deletion, Move, Uploads
+from modelreg.parallel import ahead
 from modelreg.records import VersionRecord
 from modelreg.reference import LATEST, Reference, is_model_name
 from modelreg.registry.ledger import reading
@@ -25,6 +27,7 @@ class remembered(Generic[T]):  # noqa: N801  # used as a decorator, like propert
         self.__doc__ = look.__doc__
 
     def __get__(self, reader: "ModelReader", owner: type) -> T:
+        """Look, and put the value where it is found without this descriptor from now on."""
         value = self._look(reader)
         reader.__dict__[self._look.__name__] = value
         return value
@@ -51,6 +54,18 @@ class ModelReader:
         reader = ModelReader(self.store, self.name)
         reader._records, reader._deletions, reader._plans = self._records, self._deletions, self._plans
         return reader
+
+    def fetch(self) -> "ModelReader":
+        """Read all version records, several at once where that is quicker; damaged ones are met when they are used."""
+
+        def read(number: int) -> None:
+            with suppress(IntegrityError, NotFoundError):
+                self.record(number)
+
+        if self.store.parallel > 1:
+            for _ in ahead(read, self.numbers, self.store.parallel):
+                """What is read is remembered."""
+        return self
 
     def record(self, number: int) -> tuple[VersionRecord, str]:
         """Return a version's record and its digest.

@@ -4,19 +4,22 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelreg import layout
 from modelreg.digest import pour
-from modelreg.errors import AccessDeniedError, ConflictError, IntegrityError, KeyAbsentError, ModelregError
+from modelreg.errors import AccessDeniedError, ConflictError, IntegrityError, ModelregError
 from modelreg.files import pieces
+from modelreg.locks import held
 from modelreg.manifest import Manifest, PulledManifest
 from modelreg.paths import MANIFEST
 from modelreg.progress import Meter, ProgressCallback
 from modelreg.records import File
+from modelreg.registry.download import download
+from modelreg.registry.transfer import is_resumed, is_worth_keeping
 from modelreg.store import Store
 from modelreg.version import Version
 
@@ -58,9 +61,7 @@ def pull(
 
 
 def _make(store: Store, manifest: Manifest, folder: Path, progress: ProgressCallback | None) -> None:
-    with _parents(folder), _staging(folder.parent) as staging:
-        whole = staging / "new"
-        whole.mkdir()
+    with _parents(folder), _staging(store, manifest, folder.parent) as whole:
         download(store, manifest, manifest.tree.files, whole, progress)
         (whole / MANIFEST).write_text(manifest.to_yaml(), encoding="utf-8")
         try:
@@ -106,7 +107,7 @@ def _fill(store: Store, manifest: Manifest, folder: Path, *, force: bool, progre
         _refuse_to_replace(folder, wanting, present, earlier, manifest)
     if not wanting and present == text:
         return False
-    with _staging(folder) as staging:
+    with _staging(store, manifest, folder) as staging:
         download(store, manifest, wanting, staging, progress)
         (staging / MANIFEST).write_text(text, encoding="utf-8")
         if earlier is not None and earlier.record != manifest.version.digest:
@@ -145,52 +146,6 @@ def _remove_leftovers(folder: Path, earlier: PulledManifest, manifest: Manifest)
             if parent == folder or any(parent.iterdir()):
                 break
             parent.rmdir()
-
-
-def download(
-    store: Store,
-    manifest: Manifest,
-    files: Sequence[File],
-    folder: Path,
-    progress: ProgressCallback | None,
-) -> None:
-    """Write files of a version into a folder that has none of them.
-
-    Raises:
-        IntegrityError: a file is missing in the store, or its bytes are not those that were registered.
-    """
-    prefix = layout.artifact(manifest.version.model, manifest.version.artifact.upload)
-    meter = Meter("download", sum(file.size for file in files), progress)
-    for file in files:
-        path = folder / file.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as target:
-            try:
-                poured = pour(_bounded(store.stream(f"{prefix}{file.path}"), file.size), target.write, meter.add)
-            except KeyAbsentError:
-                raise _damaged(manifest, file, "is missing") from None
-        if poured.size != file.size:
-            raise _damaged(
-                manifest, file, f"has {'more' if poured.size > file.size else 'fewer'} than its {file.size:,} bytes"
-            )
-        if poured.sha256 != file.sha256:
-            raise _damaged(manifest, file, "has other bytes than those that were registered")
-
-
-def _bounded(stream: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """Pass on a stream, but end it one byte beyond `size`, which is enough to show that it is too long."""
-    left = size + 1
-    for chunk in stream:
-        yield chunk[:left]
-        left -= len(chunk)
-        if left <= 0:
-            return
-
-
-def _damaged(manifest: Manifest, file: File, what: str) -> IntegrityError:
-    return IntegrityError(
-        f"{manifest.version.reference} is damaged in the registry: {file.path} {what}; nothing was written"
-    )
 
 
 def _is_same(path: Path, file: File, meter: Meter | None = None) -> bool:
@@ -243,11 +198,39 @@ def _parents(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _staging(parent: Path) -> Iterator[Path]:
-    """Make a private folder beside what is being written, and remove it in the end."""
+def _staging(store: Store, manifest: Manifest, parent: Path) -> Iterator[Path]:
+    """Make a private folder beside what is being written, and remove it in the end.
+
+    Where a download that is interrupted is worth going on with, the folder stays then, and is found again.
+    """
+    if is_resumed(store, manifest.tree.size):
+        folder = parent / f"{_STAGING}{manifest.version.digest[-16:]}"
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        if _is_private(folder):
+            with held(folder / "lock") as lock:
+                if lock is not None:  # else another process is at it
+                    yield from _in(folder, keep=True)
+                    return
     folder = parent / f"{_STAGING}{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
+    yield from _in(folder, keep=False)
+
+
+def _in(folder: Path, *, keep: bool) -> Iterator[Path]:
     try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "new").mkdir(exist_ok=True)
+        yield folder / "new"
+    except BaseException as error:
+        if not (keep and is_worth_keeping(error)):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_private(folder: Path) -> bool:
+    """Tell whether a folder is our own and closed to others, who could have laid symlinks in it."""
+    status = folder.lstat()
+    if os.name == "nt":
+        return stat.S_ISDIR(status.st_mode)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077

@@ -1,7 +1,7 @@
 """Registering: the protocol's writing half (docs/protocol.md)."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,8 +25,8 @@ from modelreg.records import (
 )
 from modelreg.registry.ledger import create_content, create_once, mark
 from modelreg.registry.model import ModelReader
-from modelreg.registry.transfer import by_size, is_worth_keeping, upload_id
 from modelreg.registry.settle import settle
+from modelreg.registry.transfer import by_size, is_worth_keeping, upload_id
 from modelreg.store import Store
 from modelreg.times import timestamp
 from modelreg.version import Version
@@ -95,16 +95,16 @@ def register(
     reused = present.artifact.upload if present else None
     for _ in range(_ATTEMPTS):
         op = new_op()
-        upload = reused or ""
-        if not reused:
-            fresh = partial(layout.upload_id, now, op)
-            with (
-                upload_id(store, submission.model, submission.files, fresh) as (upload, resume),
-                _removed_on_failure(store, layout.artifact(submission.model, upload), keep=resume),
-            ):
-                tree = _upload(store, submission, upload, tree, progress, resume=resume)
-        assert tree is not None  # noqa: S101  # either it was known, or it has just been uploaded
-        version = _commit(store, submission, tree, upload, op, timestamp(now))
+        with ExitStack() as noted:  # until the version is recorded
+            if reused:
+                upload = reused
+            else:
+                fresh = partial(layout.upload_id, now, op)
+                upload, resume = noted.enter_context(upload_id(store, submission.model, submission.files, fresh))
+                with _removed_on_failure(store, layout.artifact(submission.model, upload), keep=resume):
+                    tree = _upload(store, submission, upload, tree, progress, resume=resume)
+            assert tree is not None  # noqa: S101  # either it was known, or it has just been uploaded
+            version = _commit(store, submission, tree, upload, op, timestamp(now))
         if not settle(model, upload, submission.created_by):
             return Registered(version, created=True, uploaded=not reused, losses=submission.files.losses)
         reused, now = None, store.clock()

@@ -56,7 +56,7 @@ def submission(
         summary(captured.environment),
         encode(captured.environment.to_mapping()),
         CaptureNote(f"modelreg {__version__}", captured.kind, captured.remarks),
-        git_source(Path.cwd(), files.files[0].location.parent),
+        git_source(Path(), files.files[0].location.parent),
         checked_text("description", description),
         checked_pairs("tag", tags),
         checked_pairs("param", params),

@@ -1,4 +1,7 @@
-"""Uploads that were killed: where they had come to is noted on this machine, so that the same command goes on there."""
+"""How files travel: small ones side by side, large ones in parts; and going on with a transfer that was killed.
+
+Where an upload had come to is noted on this machine, so that the same command finds it.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -8,7 +11,7 @@ from typing import Protocol, TypeVar
 from modelreg import layout
 from modelreg.canonical import encode
 from modelreg.digest import sha256_of
-from modelreg.errors import ConflictError, IntegrityError, NotFoundError
+from modelreg.errors import AccessDeniedError, StoreError
 from modelreg.files import SourceTree
 from modelreg.locks import held
 from modelreg.store import Store
@@ -21,8 +24,11 @@ def is_resumed(store: Store, size: int) -> bool:
 
 
 def is_worth_keeping(error: BaseException) -> bool:
-    """Tell whether what was transferred until an error is of use when the command is given again."""
-    return not isinstance(error, ConflictError | IntegrityError | NotFoundError)
+    """Tell whether what was transferred until an error is of use when the command is given again.
+
+    It is after an interruption, and where the store went away or the credentials expired.
+    """
+    return isinstance(error, StoreError | AccessDeniedError) or not isinstance(error, Exception)
 
 
 class Sized(Protocol):
@@ -86,9 +92,7 @@ def upload_id(store: Store, model: str, files: SourceTree, new: Callable[[], str
 def _note(store: Store, model: str, files: SourceTree) -> Path:
     import platformdirs
 
-    seen = [
-        [file.path, str(file.location), file.size, str(file.location.stat().st_mtime_ns)] for file in files.files
-    ]
+    seen = [[file.path, str(file.location), file.size, str(file.location.stat().st_mtime_ns)] for file in files.files]
     name = sha256_of(encode({"registry": store.url, "model": model, "files": seen}))
     return Path(platformdirs.user_cache_dir("modelreg", appauthor=False), "uploads", name)
 

@@ -1,30 +1,29 @@
 """Stores: where a registry's bytes lie."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from modelreg.errors import UsageError
 from modelreg.store.protocol import Entry, Store
 
-__all__ = ["Entry", "Store", "open_store"]
+__all__ = ["Entry", "SettingsOf", "Store", "open_store"]
 
 
-def open_store(url: str) -> Store:
+SettingsOf = Callable[[str, Mapping[str, type]], dict[str, Any]]
+"""Tells what is set for a bucket's URL, of the settings that its store knows and their types."""
+
+
+def open_store(url: str, settings_of: SettingsOf = lambda _url, _known: {}) -> Store:
     """Return the store at `url`: a folder's path or `file://` URL, `s3://bucket/folder` or `gs://bucket/folder`.
 
     Raises:
-        UsageError: no store has this scheme, or the folder is on no machine or of no user that is known here.
+        UsageError: no store has this scheme, a bucket's settings are wrong, or the folder is on no machine or of no
+            user that is known here.
     """
     scheme, separator, rest = url.partition("://")
-    if scheme == "s3" and separator:
-        from modelreg.store.bucket import Address
-        from modelreg.store.s3 import S3Store
-
-        return S3Store(Address.parse(url))
-    if scheme == "gs" and separator:
-        from modelreg.store.bucket import Address
-        from modelreg.store.gcs import GCSStore
-
-        return GCSStore(Address.parse(url))
+    if separator and scheme in ("s3", "gs"):
+        return _open_bucket(url, scheme, settings_of)
     if separator and scheme != "file":
         raise UsageError(
             f"{url!r}: a registry is a folder, s3://bucket/folder or gs://bucket/folder; "
@@ -36,6 +35,19 @@ def open_store(url: str) -> Store:
         return LocalStore(Path(_path_of(url, rest) if separator else url).expanduser().absolute())
     except RuntimeError:  # what pathlib raises for a ~ that it cannot expand
         raise UsageError(f"{url!r}: there is no such user's home; give the folder's whole path") from None
+
+
+def _open_bucket(url: str, scheme: str, settings_of: SettingsOf) -> Store:
+    from modelreg.store.bucket import Address
+
+    address = Address.parse(url)
+    if scheme == "s3":
+        from modelreg.store.s3 import S3Settings, S3Store
+
+        return S3Store(address, S3Settings(**settings_of(address.url, S3Settings.KINDS)))
+    from modelreg.store.gcs import GCSSettings, GCSStore
+
+    return GCSStore(address, GCSSettings(**settings_of(address.url, GCSSettings.KINDS)))
 
 
 def _path_of(url: str, rest: str) -> str:

@@ -7,10 +7,13 @@ from modelreg.digest import CHUNK
 from modelreg.errors import UsageError
 
 LANES = 10
-"""How many requests are at work at once."""
+"""How many small files travel at once."""
+
+PARTS = 6
+"""How many parts of a large file travel at once."""
 
 PART = 8 * CHUNK
-"""How much of a large file one request carries. `LANES` of these are in memory at once, whatever the file's size."""
+"""How much of a large file one request carries. The SDKs copy it once or twice; `PARTS` times that is held in memory."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,220}[A-Za-z0-9]", re.ASCII)
 

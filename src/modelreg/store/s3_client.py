@@ -40,4 +40,10 @@ def connect(settings: "S3Settings") -> "S3Client":
         client = session.client("s3", endpoint_url=settings.endpoint, config=plain if is_plain else over_tls)
         if client.meta.endpoint_url.startswith("http:") == is_plain:  # a profile may have named another
             break
+    # Bodies are small enough to be sent at once; asking first whether they are welcome costs a round trip each.
+    client.meta.events.register_last("before-call.s3", _send_at_once)
     return client
+
+
+def _send_at_once(params: dict[str, Any], **_: object) -> None:
+    params["headers"].pop("Expect", None)

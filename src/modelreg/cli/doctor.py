@@ -1,0 +1,26 @@
+"""modelreg doctor."""
+
+import typer
+
+from modelreg.cli.options import JsonOption, RegistryOption
+
+
+def doctor(registry: RegistryOption = None, json: JsonOption = False) -> None:
+    """Look the registry over: whether it can be reached, read, written to and trusted, and what is left lying.
+
+    The exit code is that of the first fault. Nothing is written.
+
+    Example: modelreg doctor --registry s3://models/team
+    """
+    from dataclasses import asdict
+
+    from modelreg.cli.output import print_json
+    from modelreg.registry import Registry
+
+    found = tuple(Registry.open(registry).examine())
+    if json:
+        print_json([asdict(diagnosis) for diagnosis in found])
+    else:
+        for diagnosis in found:
+            typer.echo(f"{'FAIL' if diagnosis.exit_code else 'ok':4}  {diagnosis.what:9}  {diagnosis.found}")
+    raise typer.Exit(next((diagnosis.exit_code for diagnosis in found if diagnosis.exit_code), 0))

@@ -1,0 +1,88 @@
+"""Fetching a version's files: bytes verified while they stream, and gone on with where an earlier attempt broke off."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from modelreg import layout
+from modelreg.digest import pour
+from modelreg.errors import IntegrityError, KeyAbsentError
+from modelreg.files import pieces
+from modelreg.manifest import Manifest
+from modelreg.parallel import ahead
+from modelreg.progress import Meter, ProgressCallback
+from modelreg.records import File
+from modelreg.registry.transfer import by_size
+from modelreg.store import Store
+
+
+def download(
+    store: Store,
+    manifest: Manifest,
+    files: Sequence[File],
+    folder: Path,
+    progress: ProgressCallback | None,
+) -> None:
+    """Write files of a version into a folder that has none of them, or what an earlier attempt had written of them.
+
+    Raises:
+        IntegrityError: a file is missing in the store, or its bytes are not those that were registered.
+    """
+    prefix = layout.artifact(manifest.version.model, manifest.version.artifact.upload)
+    meter = Meter("download", sum(file.size for file in files), progress)
+
+    def fetch(file: File) -> None:
+        path = folder / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            wrong = _fetch(store, f"{prefix}{file.path}", path, file, meter)
+        except KeyAbsentError:
+            wrong = "is missing"
+        if wrong:
+            raise IntegrityError(
+                f"{manifest.version.reference} is damaged in the registry: {file.path} {wrong}; nothing was written"
+            )
+
+    small, large = by_size(files)
+    for _ in chain(ahead(fetch, small, store.parallel), map(fetch, large)):
+        """What is wrong is raised."""
+
+
+def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter) -> str | None:
+    """Write one file; return what is wrong with it."""
+    present = path.stat().st_size if path.exists() else 0
+    if present > file.size:
+        path.unlink()
+        present = 0
+    passed_over = 0
+
+    with path.open("ab") as target:
+
+        def write(chunk: bytes) -> None:
+            nonlocal passed_over
+            if passed_over < present:  # it comes from the file itself, and was only to be hashed
+                passed_over += len(chunk)
+            else:
+                target.write(chunk)
+
+        rest = _bounded(store.stream(key, present), file.size - present)
+        poured = pour(chain(pieces(path) if present else (), rest), write, meter.add)
+    if poured == (file.size, file.sha256):
+        return None
+    if present:  # what was there is not what it should be: once more, from the beginning
+        path.unlink()
+        meter.add(-poured.size)
+        return _fetch(store, key, path, file, meter)
+    if poured.size != file.size:
+        return f"has {'more' if poured.size > file.size else 'fewer'} than its {file.size:,} bytes"
+    return "has other bytes than those that were registered"
+
+
+def _bounded(stream: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """Pass on a stream, but end it one byte beyond `size`, which is enough to show that it is too long."""
+    left = size + 1
+    for chunk in stream:
+        yield chunk[:left]
+        left -= len(chunk)
+        if left <= 0:
+            return
