@@ -112,6 +112,15 @@ def filled(registry: Registry, saved_model: Path, captured: Capture) -> Registry
 
 
 @pytest.fixture
+def three(store: Store, model: Path, captured: Capture) -> Registry:
+    """A registry with fraud:1, fraud:2 and fraud:3."""
+    registry = Registry(store)
+    for _ in range(3):
+        registry.register(model, "fraud", capture=captured)
+    return registry
+
+
+@pytest.fixture
 def other_environment(captured: Capture) -> Capture:
     """The same environment with one package more."""
     packages = (*captured.environment.packages, Package("xgboost", "2.1.1"))

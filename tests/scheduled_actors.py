@@ -1,4 +1,4 @@
-"""Actors that do the real thing to the model fraud, in an order that a schedule decides, and what must hold afterwards."""
+"""Actors that do the real thing to the model fraud, as a schedule lets them, and what must hold afterwards."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -42,6 +42,27 @@ def move(number: int) -> str:
     return layout.alias("fraud", ALIAS, number)
 
 
+def _await(store: ActorsStore, key: str) -> None:
+    for _ in range(PATIENCE):
+        if key in store.inner.content:
+            break
+        store.give_way()
+
+
+class Promise(NamedTuple):
+    """What an actor was told: `done`, `refused`, or, where it stalled, `nothing`.
+
+    version: the one that is there. move: the last move of an alias that points where it should already.
+    """
+
+    answer: str
+    version: int | None = None
+    move: int | None = None
+
+
+DONE = Promise("done")
+
+
 class Registers(NamedTuple):
     """Registers one of the submissions."""
 
@@ -50,8 +71,9 @@ class Registers(NamedTuple):
     after: str = ""
     refusals: Refusals = (StoreError,)
 
-    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> int:
-        return register(store, submissions[self.submission], if_changed=self.if_changed).version.number
+    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> Promise:
+        registered = register(store, submissions[self.submission], if_changed=self.if_changed)
+        return Promise("done", version=registered.version.number)
 
 
 class Deletes(NamedTuple):
@@ -61,8 +83,9 @@ class Deletes(NamedTuple):
     after: str = ""
     refusals: Refusals = (NotFoundError, ConflictError)
 
-    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> None:
+    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> Promise:
         delete(store, ModelReader(store, "fraud").version(self.version), name)
+        return DONE
 
 
 class Restores(NamedTuple):
@@ -72,8 +95,8 @@ class Restores(NamedTuple):
     after: str = ""
     refusals: Refusals = (NotFoundError, ConflictError)
 
-    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> int:
-        return restore(store, "fraud", self.version, name).number
+    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> Promise:
+        return Promise("done", version=restore(store, "fraud", self.version, name).number)
 
 
 class Points(NamedTuple):
@@ -83,20 +106,23 @@ class Points(NamedTuple):
     after: str = ""
     refusals: Refusals = (NotFoundError, ConflictError)
 
-    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> None:
-        move_alias(store, "fraud", ALIAS, self.version, name)
+    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> Promise:
+        if move_alias(store, "fraud", ALIAS, self.version, name).moved:
+            return DONE
+        return Promise("done", move=ModelReader(store.inner, "fraud").last_move(ALIAS))
 
 
 class PointsAndDies(NamedTuple):
-    """Points the alias at a version, and is killed before it has looked again."""
+    """Points the alias at a version that it has seen live, once it is deleted, and is killed before it looks again."""
 
     version: int
     after: str = ""
     refusals: Refusals = (NotFoundError,)
 
-    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> None:
+    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> Promise:
         reader = ModelReader(store, "fraud")
         reader.version(self.version)
+        _await(store, deletion(self.version))
         data = Move(stamp(store, name), self.version).to_bytes("fraud", ALIAS)
         create_once(store, move(reader.last_move(ALIAS) + 1), data)
         raise Abandoned
@@ -108,8 +134,9 @@ class RollsBack(NamedTuple):
     after: str = ""
     refusals: Refusals = (NotFoundError, ConflictError)
 
-    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> None:
+    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> Promise:
         roll_back_alias(store, "fraud", ALIAS, name)
+        return DONE
 
 
 class Collects(NamedTuple):
@@ -119,19 +146,13 @@ class Collects(NamedTuple):
     after: str = ""
     refusals: Refusals = ()
 
-    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> None:
+    def act(self, store: ActorsStore, name: str, submissions: Submissions) -> Promise:
         collect(store, name, apply=True, grace=timedelta(seconds=self.grace))
+        return DONE
 
 
 Actor = Registers | Deletes | Restores | Points | PointsAndDies | RollsBack | Collects
 """after: the actor begins when there is such a key, or when it has run out of patience. refusals: what it may hear."""
-
-
-class Promise(NamedTuple):
-    """What an actor was told: `done`, `refused`, or, where it stalled, `nothing`. version: which one."""
-
-    answer: str
-    version: int | None = None
 
 
 class World:
@@ -142,25 +163,22 @@ class World:
         self.store.create(layout.MARKER, seal("registry", new_op(), "2026-01-02T03:04:05Z", "anna", {}))
         self.promises: dict[str, Promise] = {}
         self._submissions = submissions
-        self._latest: dict[str, Actor] = {}
         self._failures: list[str] = []
 
     def run(self, schedule: Schedule, actors: Sequence[Actor]) -> None:
         """Let the actors work together."""
         first = len(self.promises)
-        self._latest = {f"{type(actor).__name__}-{first + me}": actor for me, actor in enumerate(actors)}
-        self.promises |= dict.fromkeys(self._latest, Promise("nothing"))
+        named = {f"{type(actor).__name__}-{first + me}": actor for me, actor in enumerate(actors)}
+        self.promises |= dict.fromkeys(named, Promise("nothing"))
         stores = (ActorsStore(self.store, schedule, me) for me in range(len(actors)))
-        schedule.run([self._part(store, *named) for store, named in zip(stores, self._latest.items(), strict=True)])
+        schedule.run([self._part(store, *part) for store, part in zip(stores, named.items(), strict=True)])
 
     def _part(self, store: ActorsStore, name: str, actor: Actor) -> Callable[[], None]:
         def play() -> None:
-            for _ in range(PATIENCE if actor.after else 0):
-                if actor.after in self.store.content:
-                    break
-                store.give_way()
+            if actor.after:
+                _await(store, actor.after)
             try:
-                self.promises[name] = Promise("done", actor.act(store, name, self._submissions))
+                self.promises[name] = actor.act(store, name, self._submissions)
             except actor.refusals:
                 self.promises[name] = Promise("refused")
             except Exception as error:  # noqa: BLE001  # whatever it is, the test has to hear of it
@@ -192,13 +210,14 @@ class World:
 
     def _fault_of_alias(self, reader: ModelReader, number: int) -> str | None:
         """An alias may point at what is deleted only while the deleter, or whoever has put it there, is at it."""
-        version = reader.look(number)
-        mover = reader.moves(ALIAS)[-1].stamp.created_by
-        told = (name for name, actor in self._latest.items() if isinstance(actor, Points) and actor.version == number)
-        if self._answer(mover) == "nothing" and all(self._answer(name) != "done" for name in told):
+        version, last = reader.look(number), reader.last_move(ALIAS)
+        is_promised = any(promise.move == last for promise in self.promises.values())
+        if self._answer(reader.move(ALIAS, last).stamp.created_by) == "nothing" and not is_promised:
             return None
-        deleted = version.deletion is not None and self._answer(version.deletion.stamp.created_by) != "nothing"
-        return f"{ALIAS} points at {version}, which is {version.state}" if deleted or version.state is State.COLLECTED else None
+        deleter = version.deletion.stamp.created_by if version.deletion else None
+        if version.state is State.COLLECTED or (deleter and self._answer(deleter) != "nothing"):
+            return f"{ALIAS} points at {version}, which is {version.state}"
+        return None
 
     def _answer(self, name: str) -> str:
         return self.promises[name].answer

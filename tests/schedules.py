@@ -1,4 +1,4 @@
-"""Runs the real code of several actors over one store in an order that a seed decides, one operation at a time."""
+"""Runs the real code of several actors over one store, one operation at a time, in an order that a seed decides."""
 
 import random
 import re
@@ -14,7 +14,7 @@ from modelreg.digest import Poured
 from modelreg.store import Entry
 
 MANNERS = ((0.9, 0.0, 0.0), (0.7, 0.3, 0.0), (0.5, 0.2, 0.05), (0.1, 0.1, 0.15))
-"""How often an actor is interrupted before it creates a record, after that, and elsewhere; a schedule has one of these."""
+"""How often an actor is interrupted before it creates a record, after that, and elsewhere; each schedule has one."""
 STALLING = 0.15
 """How often one that is interrupted never goes on again."""
 
@@ -23,43 +23,64 @@ _Listed = TypeVar("_Listed", str, Entry)
 
 
 class Abandoned(BaseException):
-    """Ends the thread of an actor that has stalled for ever; nothing that it still does reaches the store."""
+    """Ends an actor that has stalled for ever; nothing that it still does reaches the store."""
+
+
+class Crew:
+    """Threads that play the actors of one schedule after the other: to start some takes longer than a schedule."""
+
+    def __init__(self) -> None:
+        self.gates: list[threading.Lock] = []
+        self._parts: list[Callable[[], None] | None] = []
+        self._threads: list[threading.Thread] = []
+
+    def take(self, parts: Sequence[Callable[[], None]]) -> None:
+        """Give the first threads a part each, which they begin when their gate is released."""
+        for me in range(len(self._threads), len(parts)):
+            self.gates.append(_shut())
+            self._parts.append(None)
+            self._threads.append(threading.Thread(target=self._play, args=(me,), daemon=True))
+            self._threads[me].start()
+        self._parts[: len(parts)] = parts
+
+    def dismiss(self) -> None:
+        """End the threads."""
+        self._parts = [None for _ in self._parts]
+        for gate, thread in zip(self.gates, self._threads, strict=True):
+            gate.release()
+            thread.join()
+
+    def _play(self, me: int) -> None:
+        while True:
+            self.gates[me].acquire()
+            part = self._parts[me]
+            if part is None:
+                return
+            part()
 
 
 class Schedule:
-    """Decides who goes on: the first of those who can, until it is interrupted and has to queue up anew."""
+    """Decides who goes on: the first in a queue, until it is interrupted and has to queue up again."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, crew: Crew, seed: int = 0, manner: tuple[float, float, float] | None = None) -> None:
         self.chance = random.Random(seed)
-        self.before_record, self.after_record, self.elsewhere = self.chance.choice(MANNERS)
+        self.before_record, self.after_record, self.elsewhere = manner or self.chance.choice(MANNERS)
+        self._crew = crew
         self._queue: list[int] = []
         self._stalled: list[int] = []
-        self._gates: list[threading.Lock] = []
-        self._end = threading.Lock()
+        self._end = _shut()
         self._is_over = False
 
-    @classmethod
-    def undisturbed(cls) -> "Schedule":
-        """One actor after the other."""
-        schedule = cls(0)
-        schedule.before_record = schedule.after_record = schedule.elsewhere = 0.0
-        return schedule
-
     def run(self, actors: Sequence[Callable[[], None]]) -> None:
-        """Run the actors, each in a thread, until each has finished or stalled for ever."""
+        """Run the actors until each has finished or stalled for ever."""
         self._queue = self.chance.sample(range(len(actors)), len(actors))
-        self._gates = [_shut() for _ in actors]
-        self._end = _shut()
-        threads = [threading.Thread(target=self._live, args=item, daemon=True) for item in enumerate(actors)]
-        for thread in threads:
-            thread.start()
+        self._crew.take([self._part(me, actor) for me, actor in enumerate(actors)])
         self._wake_first()
         self._end.acquire()
         self._is_over = True
         for me in self._stalled:
-            self._gates[me].release()
-        for thread in threads:
-            thread.join()
+            self._crew.gates[me].release()
+            self._end.acquire()
 
     def pause(self, me: int, chance: float) -> None:
         """Interrupt an actor, or not."""
@@ -78,22 +99,25 @@ class Schedule:
             if self._queue[0] == me:
                 return
         self._wake_first()
-        self._gates[me].acquire()
+        self._crew.gates[me].acquire()
         if self._is_over:
             raise Abandoned
 
-    def _live(self, me: int, actor: Callable[[], None]) -> None:
-        self._gates[me].acquire()
-        try:
-            actor()
-        except Abandoned:
-            if self._is_over:
-                return
-        self._queue.remove(me)
-        self._wake_first()
+    def _part(self, me: int, actor: Callable[[], None]) -> Callable[[], None]:
+        def play() -> None:
+            try:
+                actor()
+            except Abandoned:
+                if self._is_over:
+                    self._end.release()
+                    return
+            self._queue.remove(me)
+            self._wake_first()
+
+        return play
 
     def _wake_first(self) -> None:
-        (self._gates[self._queue[0]] if self._queue else self._end).release()
+        (self._crew.gates[self._queue[0]] if self._queue else self._end).release()
 
 
 def _shut() -> threading.Lock:
@@ -120,50 +144,56 @@ class ActorsStore:
     """
 
     def __init__(self, inner: ClockedStore, schedule: Schedule, me: int) -> None:
-        self._inner = inner
+        self.inner = inner
         self._schedule = schedule
         self._me = me
 
     @property
     def url(self) -> str:
-        return self._inner.url
+        return self.inner.url
+
+    @property
+    def parallel(self) -> int:
+        return 1
 
     def create(self, key: str, data: bytes) -> None:
         schedule, is_record = self._schedule, _NUMBERED.search(key) is not None
         schedule.pause(self._me, schedule.before_record if is_record else schedule.elsewhere)
         try:
-            self._inner.create(key, data)
+            self.inner.create(key, data)
         finally:
             schedule.pause(self._me, schedule.after_record if is_record else schedule.elsewhere)
 
-    def upload(self, key: str, source: Path, progress: Callable[[int], None] | None = None) -> Poured:
+    def upload(
+        self, key: str, source: Path, progress: Callable[[int], None] | None = None, *, resume: bool = False
+    ) -> Poured:
         self._pause()
-        return self._inner.upload(key, source, progress)
+        return self.inner.upload(key, source, progress, resume=resume)
 
     def read(self, key: str, limit: int) -> bytes:
         self._pause()
-        return self._inner.read(key, limit)
+        return self.inner.read(key, limit)
 
-    def stream(self, key: str) -> Iterator[bytes]:
+    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
         self._pause()
-        yield from self._inner.stream(key)
+        yield from self.inner.stream(key, start)
 
     def entries(self, prefix: str) -> Iterator[Entry]:
-        yield from self._listed(lambda: self._inner.entries(prefix))
+        yield from self._listed(lambda: self.inner.entries(prefix))
 
     def folders(self, prefix: str) -> list[str]:
-        return self._listed(lambda: self._inner.folders(prefix))
+        return self._listed(lambda: self.inner.folders(prefix))
 
     def delete(self, key: str) -> None:
         self._pause()
-        self._inner.delete(key)
+        self.inner.delete(key)
 
     def sweep(self, before: datetime, *, apply: bool) -> int:
-        return self._inner.sweep(before, apply=apply)
+        return self.inner.sweep(before, apply=apply)
 
     def clock(self) -> datetime:
-        self._inner.now += timedelta(seconds=self._schedule.chance.randrange(2))
-        return self._inner.now
+        self.inner.now += timedelta(seconds=self._schedule.chance.randrange(2))
+        return self.inner.now
 
     def give_way(self) -> None:
         """Let others go on first."""

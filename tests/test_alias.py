@@ -17,15 +17,6 @@ from modelreg.layout import alias as alias_key
 from modelreg.store import Store
 
 
-@pytest.fixture
-def three(store: Store, model: Path, captured: Capture) -> Registry:
-    """A registry with fraud:1, fraud:2 and fraud:3."""
-    registry = Registry(store)
-    for _ in range(3):
-        registry.register(model, "fraud", capture=captured)
-    return registry
-
-
 def _moves(store: Store, alias: str = "production") -> list[dict[str, object]]:
     keys = [entry.key for entry in store.entries(f"models/fraud/aliases/{alias}/")]
     assert keys == [alias_key("fraud", alias, number) for number in range(1, len(keys) + 1)]
@@ -104,8 +95,7 @@ def test_a_removed_alias_is_gone_and_can_be_set_again(three: Registry, store: St
     assert three.resolve("fraud@production").number == 2
 
 
-Call = Callable[[Registry, str], object]
-CALLS: dict[str, Call] = {
+CALLS: dict[str, Callable[[Registry, str], object]] = {
     "set": lambda registry, alias: registry.set_alias("fraud:1", alias),
     "rm": lambda registry, alias: registry.remove_alias("fraud", alias),
     "rollback": lambda registry, alias: registry.roll_back_alias("fraud", alias),
@@ -115,14 +105,16 @@ CALLS: dict[str, Call] = {
 NAMES = ["latest", "sha256", "7", "007", "", "Production", "-x", "x.", "a b", "a/b", "..", "con", "ünder", "x" * 64]
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("call", CALLS.values(), ids=list(CALLS))
+REFUSED = [*(("set", name) for name in NAMES), *((call, "latest") for call in CALLS if call != "set")]
+
+
+@pytest.mark.parametrize(("call", "name"), REFUSED)
 def test_a_name_that_no_alias_can_have_is_refused_before_anything_is_written(
-    three: Registry, store: Store, call: Call, name: str
+    three: Registry, store: Store, call: str, name: str
 ) -> None:
     before = list(store.entries(""))
     with pytest.raises(UsageError):
-        call(three, name)
+        CALLS[call](three, name)
     assert list(store.entries("")) == before
 
 
@@ -142,6 +134,15 @@ def test_what_an_alias_cannot_be_moved_to_or_from_is_said(three: Registry, store
         with pytest.raises(NotFoundError, match=said):
             call()
     assert list(store.entries("")) == before
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_version_that_was_deleted_since_it_was_read_gets_no_alias(three: Registry, store: Store, force: bool) -> None:
+    version = three.resolve("fraud:2")
+    three.delete("fraud:2", why="leaked labels")
+    with pytest.raises(NotFoundError, match="leaked labels"):
+        three.set_alias(version, "production", force=force)
+    assert _moves(store) == []
 
 
 # Rolling back: what was moved, and where the alias is then
@@ -177,7 +178,7 @@ def test_a_rollback_goes_to_the_version_before_what_was_rolled_back_left_out(
             three.roll_back_alias("fraud", "production")
     assert len(_moves(store)) == len(steps) - 1
     if points_at is None:
-        with pytest.raises(NotFoundError, match="has not pointed at another version before|has no alias production"):
+        with pytest.raises(NotFoundError, match=r"has not pointed at another version before|has no alias production"):
             three.roll_back_alias("fraud", "production")
         assert len(_moves(store)) == len(steps) - 1
         return
@@ -294,82 +295,6 @@ def test_the_command_exits_with_5_where_somebody_else_was_faster(
     assert run("show", "fraud@production", "-q").out == ("fraud:2\n" if code else "fraud:1\n")
 
 
-# What it pointed at then
-
-
-AT = {
-    "before the first move": ("2026-10-01T11:59:59Z", None),
-    "the day before the first move": ("2026-09-30", None),
-    "the day of the first move, to its end": ("2026-10-01", 1),
-    "the second of the first move": ("2026-10-01T12:00:00Z", 1),
-    "the second before the second move": ("2026-10-05T11:59:59Z", 1),
-    "the day of the second move, to its end": ("2026-10-05", 2),
-    "the same second, elsewhere": ("2026-10-05T14:00:00+02:00", 2),
-    "a second earlier, elsewhere": ("2026-10-05T13:59:59+02:00", 1),
-    "while it was removed": ("2026-10-11", None),
-    "the day it was removed": ("2026-10-10", None),
-    "after it came back": ("2026-10-20", 3),
-    "after it was rolled back": ("2026-10-25", 2),
-    "long after": ("2099-12-31", 2),
-}
-
-
-@pytest.fixture
-def moved(three: Registry, store: Store) -> Registry:
-    """The same with moves of production on the 1st, 5th, 10th, 15th and 22nd of October."""
-    clocked = ClockedStore(store)
-    registry = Registry(clocked)
-    registry.set_alias("fraud:1", "production")
-    clocked.set("2026-10-05T12:00:00Z")
-    registry.set_alias("fraud:2", "production")
-    clocked.set("2026-10-10T12:00:00Z")
-    registry.remove_alias("fraud", "production")
-    clocked.set("2026-10-15T12:00:00Z")
-    registry.set_alias("fraud:3", "production")
-    clocked.set("2026-10-22T12:00:00Z")
-    registry.roll_back_alias("fraud", "production")
-    return registry
-
-
-@pytest.mark.parametrize(("at", "number"), AT.values(), ids=list(AT))
-def test_an_alias_can_be_asked_where_it_pointed_then(moved: Registry, at: str, number: int | None) -> None:
-    if number is None:
-        with pytest.raises(NotFoundError, match="fraud@production pointed at nothing at .*; see modelreg history"):
-            moved.resolve("fraud@production", at=at)
-    else:
-        assert moved.resolve("fraud@production", at=at).number == number
-        assert moved.show("fraud@production", at=at).version.number == number
-
-
-def test_a_version_that_was_deleted_since_is_said_to_be(moved: Registry) -> None:
-    moved.delete("fraud:1", why="leaked labels")
-    with pytest.raises(NotFoundError, match="fraud:1 was deleted by anna on .*: leaked labels"):
-        moved.resolve("fraud@production", at="2026-10-03")
-
-
-def test_latest_was_the_highest_version_registered_by_then_that_is_still_live(
-    store: Store, model: Path, captured: Capture
-) -> None:
-    clocked = ClockedStore(store)
-    registry = Registry(clocked)
-    for day in (1, 5, 10, 15):
-        clocked.set(f"2026-10-{day:02}T12:00:00Z")
-        registry.register(model, "fraud", capture=captured)
-    registry.delete("fraud:3")
-    for at, number in (("2026-10-01", 1), ("2026-10-05T11:59:59Z", 1), ("2026-10-05", 2), ("2026-10-12", 2)):
-        for reference in ("fraud", "fraud@latest", "fraud:latest"):
-            assert registry.resolve(reference, at=at).number == number
-    assert registry.resolve("fraud", at="2026-10-15").number == 4
-    with pytest.raises(NotFoundError, match="no version of fraud that is still there was registered until"):
-        registry.resolve("fraud", at="2026-09-30")
-
-
-@pytest.mark.parametrize("reference", ["fraud:1", f"fraud@sha256:{'0' * 64}"])
-def test_a_reference_that_cannot_move_is_not_asked_where_it_pointed(three: Registry, reference: str) -> None:
-    with pytest.raises(UsageError, match="is the same version at any time"):
-        three.resolve(reference, at="2026-10-01")
-
-
 # Damage
 
 
@@ -380,7 +305,7 @@ def test_a_damaged_move_is_named_and_told_once(three: Registry, store: Store) ->
     store.delete(key)
     store.create(key, damaged)
     for reference in ("fraud@production", "fraud:1"):
-        with pytest.raises(IntegrityError, match=f"{key} .* was edited or is damaged"):
+        with pytest.raises(IntegrityError, match=rf"{key} .* was edited or is damaged"):
             three.resolve(reference)
     told: list[IntegrityError] = []
     assert three.versions("fraud", told.append) == ()

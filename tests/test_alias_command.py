@@ -128,6 +128,7 @@ def test_an_alias_is_pulled_and_shown_as_the_version_it_points_at(three: Registr
     assert (ran.code, Path(ran.out.strip())) == (0, Path("fraud", "2"))
     assert Path("fraud", "2", "model.pkl").exists()
     assert run("show", reference, "-q").out == "fraud:2\n"
+    assert run("show", reference).out == "# Aliases: production.\n" + Path("fraud", "2", "modelreg.yaml").read_text()
     assert json.loads(run("show", reference, "--json").out)["aliases"] == ["production"]
 
 

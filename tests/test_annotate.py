@@ -136,7 +136,7 @@ def test_a_deleted_version_is_not_annotated(one: Registry, store: Store) -> None
     version = one.resolve("fraud:1")
     one.delete(version, why="leaked labels")
     for reference in ("fraud:1", version):
-        with pytest.raises(NotFoundError, match="fraud:1 was deleted by anna on .*: leaked labels"):
+        with pytest.raises(NotFoundError, match=r"fraud:1 was deleted by anna on .*: leaked labels"):
             one.annotate(reference, tags={"stage": "live"})
     assert _facts(store) == []
 
@@ -191,7 +191,7 @@ def test_a_damaged_fact_is_named_and_nothing_is_made_of_the_version(
     else:
         put(store, "annotations/00000001/00000001.json", "annotation", version=2, tags={"stage": "live"})
     for call in (one.resolve, one.pull, one.show, lambda reference: one.annotate(reference, tags={"a": "b"})):
-        with pytest.raises(IntegrityError, match=f"the record {key} in .* is "):
+        with pytest.raises(IntegrityError, match=rf"the record {key} in .* is "):
             call("fraud:1")
     told: list[IntegrityError] = []
     assert [version.number for version in one.versions("fraud", told.append)] == [2]

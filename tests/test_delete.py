@@ -14,15 +14,6 @@ from modelreg.store import Store
 from modelreg.version import State
 
 
-@pytest.fixture
-def three(store: Store, model: Path, captured: Capture) -> Registry:
-    """A registry with fraud:1, fraud:2 and fraud:3."""
-    registry = Registry(store)
-    for _ in range(3):
-        registry.register(model, "fraud", capture=captured)
-    return registry
-
-
 def _steps(store: Store, version: int) -> list[tuple[str, str, str]]:
     keys = [entry.key for entry in store.entries(f"models/fraud/deletions/{version:08d}/")]
     records = [json.loads(store.read(key, 10_000)) for key in keys]
@@ -241,3 +232,11 @@ def test_on_a_terminal_it_does_not_ask_who_does_not_want_to_be_asked(two: Regist
     shown = " ".join(plain(on_terminal("delete", "fraud:2", option, MODELREG_REGISTRY=two.url)))
     assert "[y/N]" not in shown
     assert [version.number for version in two.versions("fraud")] == ([1] if deleted else [2, 1])
+
+
+def test_the_shell_offers_the_versions_that_can_be_restored(two: Registry, run: Run, tmp_path: Path) -> None:
+    two.delete("fraud:2")
+    for command, offered in (("restore", ["fraud:2"]), ("delete", ["fraud:1"])):
+        completing = {"_MODELREG_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
+        assert run(**completing, COMP_WORDS=f"modelreg\n{command}\nfraud:").out.split() == offered
+        assert run(**completing, COMP_WORDS=f"modelreg\n{command}\nfraud:9").out.split() == []

@@ -1,7 +1,8 @@
 """modelreg history: the whole story of a model, in order."""
 
 import json
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def _tell_a_story(store: Store, model: Path, captured: Capture, monkeypatch: pyt
     """Two versions and all that can happen to them but a garbage collection, an hour apart."""
     clocked = ClockedStore(store)
     registry = Registry(clocked)
-    steps = (
+    steps: tuple[Callable[[], object], ...] = (
         lambda: registry.register(model, "fraud", capture=captured),
         lambda: registry.set_alias("fraud:1", "production", why="first release"),
         lambda: registry.register(model, "fraud", capture=captured),
@@ -73,8 +74,6 @@ def test_the_story_tells_everything_in_order_with_who_when_and_why(
 
 
 def test_where_a_version_came_from_is_told(registry: Registry, model: Path, captured: Capture) -> None:
-    import subprocess
-
     for arguments in (["init", "-q"], ["add", "model.pkl"], ["commit", "-q", "-m", "a model"]):
         subprocess.run(["git", "-c", "user.name=anna", "-c", "user.email=anna@example.org", *arguments], check=True)
     version = registry.register(model, "fraud", capture=captured).version
@@ -151,7 +150,7 @@ def test_numbers_and_not_clocks_give_the_order(
 
 def test_there_is_no_story_of_a_model_that_never_was(registry: Registry, model: Path, captured: Capture) -> None:
     registry.register(model, "fraud", capture=captured)
-    with pytest.raises(NotFoundError, match="there is no model churn in .*; see modelreg list"):
+    with pytest.raises(NotFoundError, match=r"there is no model churn in .*; see modelreg list"):
         registry.history("churn")
 
 

@@ -197,9 +197,9 @@ HOSTILE = {
     "a lone surrogate": f'environment: {{a: "\\ud800"}}\nenvironment_digest: sha256:{HEX}',
     "two documents": f"{YAML}---\n{YAML}",
     "a control character": "environment: {a: '\x01'}",
-    "deep nesting": "environment: " + "[" * 200_000,
+    "deep nesting": "environment: " + "[" * 20_000,
     "deep nesting, closed": "environment: " + "[" * 3000 + "]" * 3000,
-    "deep nesting of keys": "environment: " + "{a: " * 200_000,
+    "deep nesting of keys": "environment: " + "{a: " * 20_000,
     "deep nesting by indentation": "environment:\n" + "".join(f"{' ' * n}a:\n" for n in range(1, 3000)),
     "an unknown alias": "environment: *a",
 }

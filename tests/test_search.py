@@ -94,7 +94,7 @@ def test_a_metric_may_have_nearly_any_name(condition: str, parts: tuple[str, str
     ],
 )
 def test_what_is_no_condition_is_refused(condition: str) -> None:
-    with pytest.raises(UsageError, match="write a condition such as 'auc>=0.9'|must be a finite number"):
+    with pytest.raises(UsageError, match=r"write a condition such as 'auc>=0.9'|must be a finite number"):
         MetricCondition.parse(condition)
 
 

@@ -77,7 +77,7 @@ def roll_back(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Point an alias back at the version before; done again, at the one before that.
+    """Move an alias back to the version before. Done again: to the one before that.
 
     Example: modelreg alias rollback fraud production --why "false alarms"
     """
@@ -98,7 +98,7 @@ def list_(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """List the aliases of one model or of all: where they point, since when, by whom and why.
+    """List aliases, of one model or of all. It says where they point, since when, by whom and why.
 
     Example: modelreg alias list fraud
     """

@@ -64,15 +64,31 @@ def complete_reference(ctx: typer.Context, incomplete: str) -> list[str]:
     if name == incomplete:
         return complete_model(ctx, incomplete)
     try:
-        versions = _registry(ctx).versions(name, on_damage=lambda _: None)
+        if incomplete[len(name)] == "@":
+            aliases = [one.alias for one in _registry(ctx).aliases(name)]
+            selected = [f"{name}@{alias}" for alias in [*aliases, "latest"]]
+        else:
+            selected = [version.reference for version in _registry(ctx).versions(name, on_damage=lambda _: None)]
     except ModelregError:
         return []
-    if incomplete[len(name)] == "@":
-        aliases = sorted(alias for version in versions for alias in version.aliases)
-        selected = [f"{name}@{alias}" for alias in [*aliases, "latest"]]
-    else:
-        selected = [version.reference for version in versions]
     return [one for one in selected if one.startswith(incomplete)]
+
+
+def complete_deleted(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return models, or, once a model is there, those of its versions that can be restored."""
+    from modelreg.errors import ModelregError
+    from modelreg.search import Query
+    from modelreg.version import State
+
+    name, colon, _ = incomplete.partition(":")
+    if not colon:
+        return complete_model(ctx, incomplete)
+    try:
+        versions = _registry(ctx).find(Query(deleted=True), name, lambda _: None)
+    except ModelregError:
+        return []
+    deleted = (version.reference for version in versions if version.state is State.DELETED)
+    return [reference for reference in deleted if reference.startswith(incomplete)]
 
 
 def complete_bash(app: Callable[[], object]) -> str:

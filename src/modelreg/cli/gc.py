@@ -27,8 +27,9 @@ def gc(
     """
     from dataclasses import asdict
 
-    from modelreg.cli.output import print_json
+    from modelreg.cli.output import print_json, warn
     from modelreg.cli.questions import confirm
+    from modelreg.errors import IntegrityError
     from modelreg.registry import Registry
     from modelreg.registry.gc import GRACE
     from modelreg.times import duration
@@ -41,7 +42,8 @@ def gc(
             yes=yes,
             no_input=no_input,
         )
-    collected = opened.gc(apply=apply, grace=kept)
+    damage: list[IntegrityError] = []
+    collected = opened.gc(apply=apply, grace=kept, on_damage=damage.append)
     if json:
         print_json(asdict(collected) | {"size": collected.size})
     elif quiet:
@@ -49,6 +51,10 @@ def gc(
             typer.echo(f"{garbage.model}/{garbage.upload}")
     else:
         _print(collected)
+    for error in damage[:-1]:
+        warn(str(error))
+    if damage:
+        raise damage[-1]
 
 
 def _print(collected: "Collected") -> None:

@@ -1,18 +1,29 @@
 """modelreg restore."""
 
+from typing import Annotated
+
 import typer
 
-from modelreg.cli.options import JsonOption, QuietOption, ReferenceArgument, RegistryOption, WhyOption
+from modelreg.cli.completion import complete_deleted
+from modelreg.cli.options import JsonOption, QuietOption, RegistryOption, WhyOption
 
 
 def restore(
-    reference: ReferenceArgument,
+    reference: Annotated[
+        str,
+        typer.Argument(
+            metavar="REF",
+            help="The version by its number, as in fraud:3.",
+            autocompletion=complete_deleted,
+            show_default=False,
+        ),
+    ],
     why: WhyOption = "",
     registry: RegistryOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Bring a deleted version back.
+    """Bring a deleted version back, unless gc has taken its files.
 
     Example: modelreg restore fraud:2
     """

@@ -31,4 +31,6 @@ def show(
     if json:
         print_json(manifest.to_mapping() | {"aliases": list(manifest.version.aliases)})
     else:
+        if version.aliases:
+            typer.echo(f"# Aliases: {', '.join(version.aliases)}.")
         typer.echo(manifest.to_yaml(), nl=False)

@@ -385,18 +385,23 @@ class Registry:
         check_marker(self._store)
         return restore(self._store, parsed.model, parsed.version, actor(), why=why)
 
-    def gc(self, *, apply: bool = False, grace: timedelta | None = None) -> "Collected":
+    def gc(
+        self,
+        *,
+        apply: bool = False,
+        grace: timedelta | None = None,
+        on_damage: Callable[[IntegrityError], None] | None = None,
+    ) -> "Collected":
         """Remove files that no live version refers to, and what killed writers left; without `apply`, only say which.
 
         grace: what is younger, or was deleted more recently, stays; 24 hours when not given.
-
-        Raises:
-            IntegrityError: a record is damaged, so that it is not known what is referred to.
+        on_damage: told of each model with a damaged record, of which nothing is removed, as it is not known what is
+        referred to; without it, the first one is raised.
         """
         from modelreg.registry.gc import GRACE, collect
 
         check_marker(self._store)
-        return collect(self._store, actor(), apply=apply, grace=GRACE if grace is None else grace)
+        return collect(self._store, actor(), apply=apply, grace=GRACE if grace is None else grace, on_damage=on_damage)
 
     def copy(
         self,

@@ -15,6 +15,7 @@ from modelreg.registry.download import download
 from modelreg.registry.ledger import append, check_marker, stamp
 from modelreg.registry.model import ModelReader
 from modelreg.registry.register import Registered, Submission, register
+from modelreg.registry.settle import settle
 from modelreg.store import Store
 from modelreg.version import Version
 
@@ -31,8 +32,9 @@ def copy(
     """
     version = manifest.version
     check_marker(target)
-    earlier = _copy_of(version, ModelReader(target, version.model))
-    if earlier is None:
+    reader = ModelReader(target, version.model)
+    earlier = _copy_of(version, reader)
+    if earlier is None or settle(reader, earlier.artifact.upload, actor):
         with tempfile.TemporaryDirectory(prefix="modelreg-") as folder:
             download(source, manifest, manifest.tree.files, Path(folder), progress)
             submission = _submission(source, manifest, Path(folder), actor)

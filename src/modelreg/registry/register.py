@@ -26,7 +26,7 @@ from modelreg.records import (
 from modelreg.registry.ledger import create_content, create_once, mark
 from modelreg.registry.model import ModelReader
 from modelreg.registry.settle import settle
-from modelreg.registry.transfer import by_size, is_worth_keeping, upload_id
+from modelreg.registry.transfer import Going, by_size, is_worth_keeping, upload_id
 from modelreg.store import Store
 from modelreg.times import timestamp
 from modelreg.version import Version
@@ -100,9 +100,10 @@ def register(
                 upload = reused
             else:
                 fresh = partial(layout.upload_id, now, op)
-                upload, resume = noted.enter_context(upload_id(store, submission.model, submission.files, fresh))
-                with _removed_on_failure(store, layout.artifact(submission.model, upload), keep=resume):
-                    tree = _upload(store, submission, upload, tree, progress, resume=resume)
+                going = noted.enter_context(upload_id(store, submission.model, submission.files, fresh))
+                upload = going.upload
+                with _removed_on_failure(store, layout.artifact(submission.model, upload), keep=going.kept):
+                    tree = _upload(store, submission, going, tree, progress)
             assert tree is not None  # noqa: S101  # either it was known, or it has just been uploaded
             version = _commit(store, submission, tree, upload, op, timestamp(now))
         if not settle(model, upload, submission.created_by):
@@ -166,19 +167,13 @@ def _removed_on_failure(store: Store, prefix: str, *, keep: bool) -> Iterator[No
 
 
 def _upload(
-    store: Store,
-    submission: Submission,
-    upload: str,
-    known: Tree | None,
-    progress: ProgressCallback | None,
-    *,
-    resume: bool,
+    store: Store, submission: Submission, going: Going, known: Tree | None, progress: ProgressCallback | None
 ) -> Tree:
-    prefix = layout.artifact(submission.model, upload)
+    prefix = layout.artifact(submission.model, going.upload)
     meter = Meter("upload", submission.files.size, progress)
 
     def send(file: SourceFile) -> File:
-        poured = store.upload(f"{prefix}{file.path}", file.location, meter.add, resume=resume)
+        poured = store.upload(f"{prefix}{file.path}", file.location, meter.add, resume=going.resumes(file))
         if poured.size != file.size:
             raise ConflictError(
                 f"{file.location} changed while it was registered; register it again when it is finished"

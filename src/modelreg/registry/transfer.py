@@ -6,7 +6,7 @@ Where an upload had come to is noted on this machine, so that the same command f
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from modelreg import layout
 from modelreg.canonical import encode
@@ -52,36 +52,49 @@ def by_size(files: Iterable[Item]) -> tuple[list[Item], list[Item]]:
     return small, large
 
 
+class Going(NamedTuple):
+    """An upload. kept: what is sent stays if it breaks off. found: an earlier process began it."""
+
+    upload: str
+    kept: bool = False
+    found: bool = False
+
+    def resumes(self, file: Sized) -> bool:
+        """Tell whether to look what is there of a file before it is sent; of a new upload, no small file is."""
+        return self.kept and (self.found or file.size > PART)
+
+
 @contextmanager
-def upload_id(store: Store, model: str, files: SourceTree, new: Callable[[], str]) -> Iterator[tuple[str, bool]]:
-    """Yield the name of the upload to go on with, and whether its parts are to be kept if it breaks off again.
+def upload_id(store: Store, model: str, files: SourceTree, new: Callable[[], str]) -> Iterator[Going]:
+    """Yield the name of the upload to go on with, or of a new one.
 
     That is the one that an earlier process began for these very files (by place, size and time of change) and did not
     finish, else a new one. What it had sent is checked by the store, not trusted. The note is removed in the end,
     unless the upload breaks off in a way that is worth going on from.
     """
     if not is_resumed(store, files.size):
-        yield new(), False
+        yield Going(new())
         return
     note = _note(store, model, files)
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
         note.open("ab").close()
     except OSError:  # no home, or a full disk: it works without
-        yield new(), False
+        yield Going(new())
         return
     with held(note) as file:
         if file is None:  # another process is at it
-            yield new(), False
+            yield Going(new())
             return
         upload = file.read().decode(errors="replace")
-        if layout.upload_started(upload) is None:
+        found = layout.upload_started(upload) is not None
+        if not found:
             upload = new()
             file.truncate(0)
             file.write(upload.encode())
             file.flush()
         try:
-            yield upload, True
+            yield Going(upload, kept=True, found=found)
         except BaseException as error:
             if not is_worth_keeping(error):
                 _forget(note)

@@ -13,7 +13,7 @@ PARTS = 6
 """How many parts of a large file travel at once."""
 
 PART = 8 * CHUNK
-"""How much of a large file one request carries. The SDKs copy it once or twice; `PARTS` times that is held in memory."""
+"""How much of a large file one request carries. Memory holds `PARTS` times that, or, as the SDKs copy it, twice."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,220}[A-Za-z0-9]", re.ASCII)
 
