@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from schedules import Abandoned, ActorsStore, ClockedStore, Schedule
+from schedules import Abandoned, ActorsStore, Schedule, SharedStore
 
 from modelreg import Registry, layout
 from modelreg.digest import sha256_of
@@ -159,7 +159,7 @@ class World:
     """A store with a registry, and what was promised about it, by the names of the actors."""
 
     def __init__(self, submissions: Submissions) -> None:
-        self.store = ClockedStore()
+        self.store = SharedStore()
         self.store.create(layout.MARKER, seal("registry", new_op(), "2026-01-02T03:04:05Z", "anna", {}))
         self.promises: dict[str, Promise] = {}
         self._submissions = submissions

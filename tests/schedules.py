@@ -126,7 +126,7 @@ def _shut() -> threading.Lock:
     return lock
 
 
-class ClockedStore(MemoryStore):
+class SharedStore(MemoryStore):
     """A store whose clock goes on only when it is told to."""
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class ActorsStore:
     A listing takes its time: what is created or deleted while it runs may be in it, or not.
     """
 
-    def __init__(self, inner: ClockedStore, schedule: Schedule, me: int) -> None:
+    def __init__(self, inner: SharedStore, schedule: Schedule, me: int) -> None:
         self.inner = inner
         self._schedule = schedule
         self._me = me

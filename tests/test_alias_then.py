@@ -67,7 +67,7 @@ def test_latest_was_the_highest_version_registered_by_then_that_is_still_live(
         clocked.set(f"2026-10-{day:02}T12:00:00Z")
         registry.register(model, "fraud", capture=captured)
     registry.delete("fraud:3")
-    for at, number in (("2026-10-01", 1), ("2026-10-05T11:59:59Z", 1), ("2026-10-05", 2), ("2026-10-12", 2)):
+    for at, number in (("2026-10-01", 1), ("2026-10-05T11:59:59Z", 1), ("2026-10-05T12:00:00Z", 2), ("2026-10-12", 2)):
         for reference in ("fraud", "fraud@latest", "fraud:latest"):
             assert registry.resolve(reference, at=at).number == number
     assert registry.resolve("fraud", at="2026-10-15").number == 4

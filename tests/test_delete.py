@@ -124,6 +124,7 @@ def test_a_collected_version_says_that_its_files_are_gone(three: Registry, store
         three.resolve("fraud:3")
     with pytest.raises(NotFoundError, match="fraud:3 cannot be restored: its files were collected, and are gone"):
         three.restore("fraud:3")
+    assert _steps(store, 3) == [("deleted", "anna", "leaked labels")]
 
 
 def test_numbers_never_come_back(three: Registry, model: Path, captured: Capture) -> None:

@@ -17,9 +17,9 @@ def copy(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Copy a version into another registry: the same bytes, environment, provenance and annotations.
+    """Copy a version into another registry. Bytes, environment, provenance and annotations are the same there.
 
-    It gets the next number there. Copying it again changes nothing.
+    It gets the next number there. Copying it again brings what was annotated since, and changes nothing else.
 
     Example: modelreg copy fraud:3 /shared/released --alias production
     """

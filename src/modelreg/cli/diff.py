@@ -51,7 +51,7 @@ def diff(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Say what changed from one version to another, or to an environment.
+    """Say what changed from one version to another. Or, with --python, to an environment.
 
     Example: modelreg diff fraud@production fraud:4
     """

@@ -16,7 +16,7 @@ def history(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Tell the story of a model: registered, aliased, annotated, deleted, restored, collected.
+    """Tell the story of a model. Who registered, aliased, annotated, deleted, restored or collected what, and why.
 
     Example: modelreg history fraud
     """

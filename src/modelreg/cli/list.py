@@ -39,7 +39,7 @@ def list_(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """List the models of the registry, the versions of one model, newest first, or those that meet conditions.
+    """List the models, or the versions of one model. Newest first, all of them or those that meet conditions.
 
     Conditions without a model look through all models; all of them must hold.
 

@@ -400,7 +400,6 @@ class Registry:
         """
         from modelreg.registry.gc import GRACE, collect
 
-        check_marker(self._store)
         return collect(self._store, actor(), apply=apply, grace=GRACE if grace is None else grace, on_damage=on_damage)
 
     def copy(

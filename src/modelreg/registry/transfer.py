@@ -6,7 +6,7 @@ Where an upload had come to is noted on this machine, so that the same command f
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 from modelreg import layout
 from modelreg.canonical import encode
@@ -75,11 +75,11 @@ def upload_id(store: Store, model: str, files: SourceTree, new: Callable[[], str
     if not is_resumed(store, files.size):
         yield Going(new())
         return
-    note = _note(store, model, files)
     try:
+        note = _note(store, model, files)
         note.parent.mkdir(parents=True, exist_ok=True)
         note.open("ab").close()
-    except OSError:  # no home, or a full disk: it works without
+    except OSError:  # no home, a full disk, or a file that is gone: whoever reads it says so better
         yield Going(new())
         return
     with held(note) as file:
@@ -97,9 +97,9 @@ def upload_id(store: Store, model: str, files: SourceTree, new: Callable[[], str
             yield Going(upload, kept=True, found=found)
         except BaseException as error:
             if not is_worth_keeping(error):
-                _forget(note)
+                _forget(note, file)
             raise
-        _forget(note)
+        _forget(note, file)
 
 
 def _note(store: Store, model: str, files: SourceTree) -> Path:
@@ -110,6 +110,7 @@ def _note(store: Store, model: str, files: SourceTree) -> Path:
     return Path(platformdirs.user_cache_dir("modelreg", appauthor=False), "uploads", name)
 
 
-def _forget(note: Path) -> None:
-    with suppress(OSError):  # Windows does not remove what is open; the next upload writes over it
+def _forget(note: Path, file: BinaryIO) -> None:
+    with suppress(OSError):
+        file.truncate(0)  # Windows does not remove what is open
         note.unlink()
