@@ -10,11 +10,11 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
 from modelreg import Capture, Environment, ModelregError, NotFoundError, Platform, Python, Registry, StoreError
 from modelreg.files import find_source
@@ -99,63 +99,74 @@ class Crowd:
             tell(freed=len(collected.garbage))
 
 
-@contextmanager
-def played(crowd: Crowd, parts: Sequence[Callable[[random.Random, Tell], None]]) -> Iterator[list[int]]:
-    """Start a process for each part, and see to it that all are ended in the end; yield their ids."""
-    children: list[int] = []
-    try:
-        for me, part in enumerate(parts):
+class Children:
+    """Processes that play the parts, and that are ended, by their ids, when the block is left."""
+
+    def __init__(self, crowd: Crowd, parts: Sequence[Callable[[random.Random, Tell], None]]) -> None:
+        self.running: list[int] = []
+        self._crowd = crowd
+        self._parts = parts
+
+    def __enter__(self) -> Self:
+        """Start them."""
+        for me, part in enumerate(self._parts):
             child = os.fork()
             if child == 0:
-                code = 1
-                try:
-                    part(random.Random(f"{crowd.seed}-{me}"), _tell)
-                    code = 0
-                except BaseException as error:  # noqa: BLE001  # its traceback would be lost in the crowd
-                    _tell(failed=part.__name__, why=repr(error))
-                finally:
-                    os._exit(code)
-            children.append(child)
-        yield children
-    finally:
-        for child in children:
+                _play(part, random.Random(f"{self._crowd.seed}-{me}"))
+            self.running.append(child)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End them."""
+        for child in self.running:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
+
+    def send(self, child: int, number: int) -> None:
+        """Send a signal, unless the child was found to have ended."""
+        if child in self.running:
+            os.kill(child, number)
+
+    def any_of(self, children: Sequence[int]) -> bool:
+        """Tell whether one of these is still running."""
+        self.running = [child for child in self.running if os.waitpid(child, os.WNOHANG) == (0, 0)]
+        return not set(self.running).isdisjoint(children)
+
+
+def _play(part: Callable[[random.Random, Tell], None], chance: random.Random) -> None:
+    code = 1
+    try:
+        part(chance, _tell)
+        code = 0
+    except BaseException as error:  # noqa: BLE001  # its traceback would be lost in the crowd
+        _tell(failed=part.__name__, why=repr(error))
+    finally:
+        os._exit(code)
 
 
 def _tell(**what: object) -> None:
     os.write(1, f"{json.dumps(what)}\n".encode())  # one write, so that lines of many do not mix
 
 
-def disturb(chance: random.Random, children: list[int], until: Callable[[], bool]) -> None:
-    """Stop and continue the children at random."""
-    stopped: list[int] = []
-    while not until():
-        if len(stopped) < STOPPED and chance.random() < 0.5:
-            child = chance.choice([child for child in children if child not in stopped])
-            stopped.append(child)
-            os.kill(child, signal.SIGSTOP)
-        elif stopped:
-            os.kill(stopped.pop(chance.randrange(len(stopped))), signal.SIGCONT)
-        time.sleep(chance.uniform(0, 0.01))
-    for child in stopped:
-        os.kill(child, signal.SIGCONT)
-
-
-def has_ended(child: int) -> bool:
-    """Tell whether a child has ended, without taking its id from the system."""
-    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
 def main(root: Path, folder: Path, registers: int, seed: int) -> None:
-    """Let all of them work until the writers are done."""
-    crowd = Crowd(root, folder, registers, seed)
+    """Let all of them work, stopped and continued at random, until the writers are done."""
+    crowd, chance = Crowd(root, folder, registers, seed), random.Random(seed)
     parts = [*[crowd.write] * WRITERS, crowd.delete, crowd.restore, crowd.collect, crowd.collect]
-    with played(crowd, parts) as children:
-        writers, others = children[:WRITERS], children[WRITERS:]
-        disturb(random.Random(seed), children, lambda: all(map(has_ended, writers)))
+    with Children(crowd, parts) as children:
+        writers = tuple(children.running[:WRITERS])
+        stopped: list[int] = []
+        while children.any_of(writers):
+            awake = [child for child in children.running if child not in stopped]
+            if len(stopped) < STOPPED and awake and chance.random() < 0.5:
+                stopped.append(chance.choice(awake))
+                children.send(stopped[-1], signal.SIGSTOP)
+            elif stopped:
+                children.send(stopped.pop(chance.randrange(len(stopped))), signal.SIGCONT)
+            time.sleep(chance.uniform(0, 0.01))
+        for child in stopped:
+            children.send(child, signal.SIGCONT)
         crowd.ended.touch()
-        while not all(map(has_ended, others)):
+        while children.any_of(children.running):
             time.sleep(0.01)
 
 

@@ -160,6 +160,18 @@ def test_the_number_there_is_the_next_one_there(
     assert source.copy("fraud:1", target).version.number == 5
 
 
+def test_that_no_copy_is_there_is_known_without_reading_any_version(
+    source: Registry, target: Registry, other_store: WatchedStore
+) -> None:
+    class Reading(WatchedStore):
+        def read(self, key: str, limit: int) -> bytes:
+            assert not key.endswith("/versions/00000001.json")
+            return super().read(key, limit)
+
+    source.copy("fraud:1", target)
+    assert source.copy("fraud:2", Registry(Reading(other_store))).version.number == 2
+
+
 def test_in_its_own_registry_a_version_is_its_own_copy(source: Registry, store: Store) -> None:
     before = list(store.entries(""))
     copied = source.copy("fraud:2", source)

@@ -43,6 +43,28 @@ def test_other_bytes_of_the_same_length_are_uploaded(
     assert live(store) == [1, 2]
 
 
+def test_that_bytes_are_new_is_known_without_reading_any_version(
+    store: Store, model: Path, other_model: Path, captured: Capture
+) -> None:
+    class Reading(WatchedStore):
+        def read(self, key: str, limit: int) -> bytes:
+            assert "/versions/" not in key
+            return super().read(key, limit)
+
+    Registry(store).register(model, "fraud", capture=captured)
+    assert Registry(Reading(store)).register(other_model, "fraud", capture=captured).uploaded
+
+
+def test_bytes_whose_list_of_files_was_lost_are_uploaded_again(store: Store, model: Path, captured: Capture) -> None:
+    registry = Registry(store)
+    registry.register(model, "fraud", capture=captured)
+    for entry in list(store.entries("models/fraud/trees/")):
+        store.delete(entry.key)
+    store.create(f"models/fraud/trees/{model.stat().st_size}-{'0' * 64}.json", b"{}")
+    assert registry.register(model, "fraud", capture=captured).uploaded
+    assert registry.pull("fraud:2", "out").changed
+
+
 def test_the_same_bytes_under_another_name_are_another_artifact(store: Store, model: Path, captured: Capture) -> None:
     registry = Registry(store)
     registry.register(model, "fraud", capture=captured)

@@ -48,6 +48,9 @@ def copy(
 
 def _copy_of(version: Version, reader: ModelReader) -> Version | None:
     """Return the live version there that is a copy of this one, is its original, or has the same original."""
+    artifact = version.artifact
+    if not any(reader.store.entries(layout.tree(reader.name, artifact.size, artifact.digest.removeprefix("sha256:")))):
+        return None  # no version there has its files, so none need be read
     wanted = _lineage(version)
     return next((other for other in reader.live(on_damage=lambda _: None) if wanted & _lineage(other)), None)
 

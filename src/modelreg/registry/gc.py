@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from modelreg import layout
 from modelreg.errors import IntegrityError
 from modelreg.events import RESTORING, Uploads
+from modelreg.parallel import ahead
 from modelreg.registry.ledger import append, check_marker, create_once, stamp
 from modelreg.registry.model import ModelReader, model_names
 from modelreg.store import Store
@@ -107,8 +108,13 @@ def keepers(reader: ModelReader, before: datetime) -> frozenset[str]:
     Raises:
         IntegrityError: a record is damaged, so that it is not known what it refers to.
     """
+    reader.fetch()
     uploads = {number: reader.record(number)[0].artifact.upload for number in reader.numbers}
-    kept = {upload for number, upload in uploads.items() if _is_kept(reader, number, timestamp(before))}
+    kept = {
+        upload
+        for number, upload in uploads.items()
+        if upload not in reader.collected and _is_kept(reader, number, timestamp(before))
+    }
     # Who deletes a version and then finds an alias there restores it: until then it must not go.
     return frozenset(kept | {uploads[number] for number in reader.aliases.values() if number in uploads})
 
@@ -140,5 +146,6 @@ def finish(reader: ModelReader) -> None:
     """Delete what plans name, and nothing else; also what a collection that died had left over."""
     present = reader.store.folders(layout.artifacts(reader.name))
     for upload in sorted(reader.collected.intersection(present)):
-        for entry in list(reader.store.entries(layout.artifact(reader.name, upload))):
-            reader.store.delete(entry.key)
+        keys = [entry.key for entry in reader.store.entries(layout.artifact(reader.name, upload))]
+        for _ in ahead(reader.store.delete, keys, reader.store.parallel):
+            """One is gone."""

@@ -249,7 +249,7 @@ class ModelReader:
     @remembered
     def collected(self) -> frozenset[str]:
         """The upload-ids that some plan names."""
-        plans = (self.plan(number) for number in self.collections)
+        plans = ahead(self.plan, self.collections, self.store.parallel)
         return frozenset(upload for plan in plans if plan is not None for upload in plan.artifacts)
 
     @property

@@ -128,7 +128,10 @@ def _known_tree(store: Store, submission: Submission, progress: ProgressCallback
 
 def _find(model: ModelReader, tree: Tree, environment: str | None) -> Version | None:
     """Return the newest live version with this tree, preferring one with this environment."""
-    digest = f"sha256:{sha256_of(tree.to_bytes())}"
+    sha256 = sha256_of(tree.to_bytes())
+    if not any(model.store.entries(layout.tree(model.name, tree.size, sha256))):
+        return None  # no version has it; to find that out by reading them takes longer the more there are
+    digest = f"sha256:{sha256}"
     found = None
     for version in model.live(on_damage=_pass_over):
         if version.artifact.digest == digest:
