@@ -165,7 +165,9 @@ def _loaded(*arguments: str, registry: Path) -> set[str]:
         f"sys.argv = ['modelreg', *{list(arguments)!r}]; "
         "atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr)); main()"
     )
-    environ = {**os.environ, "MODELREG_REGISTRY": str(registry)}
+    measured = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")  # else coverage and what it needs are loaded, too
+    inherited = {name: value for name, value in os.environ.items() if name not in measured}
+    environ = {**inherited, "MODELREG_REGISTRY": str(registry)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
     return set(json.loads(done.stderr.splitlines()[-1]))
 
