@@ -315,7 +315,10 @@ def test_no_record_is_read_twice_though_a_collection_looks_twice(aged: Aged) -> 
     counting = CountingStore(aged.store)
     assert len(Registry(counting).gc(apply=True, grace=timedelta(0)).garbage) == 1
     twice = {key for key, reads in counting.reads.items() if reads > 1}
-    assert twice == {"models/fraud/aliases/production/00000001.json"}  # it may have moved
+    assert twice == {
+        "models/fraud/aliases/production/00000001.json",  # it may have moved
+        "models/fraud/collections/00000006/plan.json",  # it is not there yet the first time
+    }
 
 
 def test_to_register_costs_one_read_for_each_earlier_collection(aged: Aged, captured: Capture) -> None:
