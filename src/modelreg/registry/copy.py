@@ -78,6 +78,8 @@ def _submission(source: Store, manifest: Manifest, folder: Path, actor: str) -> 
         actor,
         CopiedFrom(_public(source.url), version.model, version.number, version.digest),
         version.record.imports,
+        version.record.groups,
+        version.record.roles,
     )
 
 
