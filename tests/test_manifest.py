@@ -57,7 +57,9 @@ def _manifest(
         OP,
         TIME,
         text,
-        Artifact(f"20261122T100000Z-{OP}", f"sha256:{HEX}", 3, len(files), "file", "pickle"),
+        Artifact(
+            f"20261122T100000Z-{OP}", f"sha256:{sha256_of(Tree(files).to_bytes())}", 3, len(files), "file", "pickle"
+        ),
         EnvironmentSummary(f"sha256:{sha256_of(encode(mapping))}", "3.11.7", len(packages)),
         CaptureNote("modelreg 0.1.0", "venv", (text,)),
         Source("c" * 40, text, dirty=True),
@@ -66,7 +68,7 @@ def _manifest(
         {text: text},
         {"auc": "0.93", "rows": "1000", text: "1e-5"},
     )
-    return Manifest(Version(record, f"sha256:{HEX}"), Tree(files), environment, mapping)
+    return Manifest(Version(record, f"sha256:{sha256_of(record.to_bytes())}"), Tree(files), environment, mapping)
 
 
 MANIFEST = _manifest()
@@ -75,7 +77,7 @@ YAML = MANIFEST.to_yaml()
 
 def test_it_reads_back_as_what_a_pull_needs() -> None:
     pulled = PulledManifest.from_yaml(YAML)
-    assert (pulled.reference, pulled.record, pulled.created) == ("fraud:3", f"sha256:{HEX}", TIME)
+    assert (pulled.reference, pulled.record, pulled.created) == ("fraud:3", MANIFEST.version.digest, TIME)
     assert pulled.files == MANIFEST.tree.files
     assert pulled.environment == MANIFEST.environment
 

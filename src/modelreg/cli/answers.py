@@ -29,7 +29,7 @@ def registered_text(registered: "Registered", captured: "Capture") -> Iterator[s
     if registered.losses:
         yield f"warning: not kept: {', '.join(registered.losses)}"
     yield from _import_warnings(version)
-    for remark in captured.remarks:
+    for remark in version.capture.remarks:
         yield f"warning: {remark}"
     for package in captured.environment.unavailable:
         kind = package.origin.kind if package.origin else "local"
@@ -45,6 +45,12 @@ def _import_warnings(version: Version) -> Iterator[str]:
             f"warning: the model needs {name} of the script or notebook that made it (__main__.{name}), "
             "so it will not load elsewhere; move it into a module that is installed"
         )
+    for module in imports.missing or ():
+        if module != "__main__":
+            yield (
+                f"warning: the model imports {module}, which no package of the environment provides, "
+                "so it will not load elsewhere; put that into a package, install it, and register again"
+            )
     if not imports.complete:
         yield "warning: the pickle could not be read to its end, so not all that it imports is known"
 

@@ -96,6 +96,7 @@ class Registry:
         metrics: Mapping[str, str | float | Decimal] | None = None,
         description: str = "",
         aliases: Sequence[str] = (),
+        groups: Mapping[str, Sequence[str]] | None = None,
         if_changed: bool = False,
         allow_mismatch: bool = False,
         progress: ProgressCallback | None = None,
@@ -106,6 +107,7 @@ class Registry:
         python: the interpreter whose environment is captured; see `find_interpreter`. `capture`: one captured already.
         aliases: point these at the version. if_changed: return the newest version that holds the same bytes and
         environment, if there is one.
+        groups: what `train` and `serve` need: requirements files, names of groups in pyproject.toml, or requirements.
         allow_mismatch: take a model that says it was made with other versions than those of the environment.
 
         Raises:
@@ -121,7 +123,16 @@ class Registry:
         for alias in aliases:
             check_alias_name(alias)
         submitted = submission(
-            Path(path), name, python, capture, tags, params, metrics, description, allow_mismatch=allow_mismatch
+            Path(path),
+            name,
+            python,
+            capture,
+            tags,
+            params,
+            metrics,
+            description,
+            groups=groups,
+            allow_mismatch=allow_mismatch,
         )
         self._refuse_itself(submitted.files)
         registered = register(self._store, submitted, if_changed=if_changed, progress=progress)
