@@ -9,12 +9,13 @@ from modelreg import __version__
 from modelreg.canonical import encode
 from modelreg.environment.capture import Capture, capture, find_interpreter
 from modelreg.environment.compare import same_version
+from modelreg.environment.obstacles import obstacles
 from modelreg.environment.record import Environment
 from modelreg.errors import EnvironmentMismatchError, UsageError
 from modelreg.files import find_source
 from modelreg.formats import model_format
 from modelreg.imports.scan import scan
-from modelreg.records import CaptureNote, EnvironmentSummary, Imports, metric
+from modelreg.records import CaptureNote, EnvironmentSummary, Imports, Source, metric
 from modelreg.reference import check_model_name
 from modelreg.registry.register import Submission
 from modelreg.settings import actor, model_name
@@ -32,10 +33,12 @@ def submission(
     description: str,
     *,
     allow_mismatch: bool = False,
+    strict_env: bool = False,
 ) -> Submission:
     """Look at the files, the environment and the git work tree, and check all names and values.
 
     allow_mismatch: take a model that says it was made with other versions than those of the environment.
+    strict_env: refuse what cannot be built again elsewhere.
     """
     model = name if name is not None else model_name(path)
     files = find_source(path)
@@ -49,14 +52,17 @@ def submission(
     imports = scan(files.files)
     if imports is not None and not allow_mismatch:
         _refuse_mismatch(imports, captured.environment)
+    source = git_source(Path(), files.files[0].location.parent)
+    if strict_env:
+        _refuse_obstacles(captured.environment, source)
     return Submission(
         model,
         files,
         model_format(files.files, files.layout),
         summary(captured.environment),
         encode(captured.environment.to_mapping()),
-        CaptureNote(f"modelreg {__version__}", captured.kind, captured.remarks),
-        git_source(Path(), files.files[0].location.parent),
+        CaptureNote(f"modelreg {__version__}", captured.kind, captured.remarks, captured.paths),
+        source,
         checked_text("description", description),
         checked_pairs("tag", tags),
         checked_pairs("param", params),
@@ -77,6 +83,15 @@ def _refuse_mismatch(imports: Imports, environment: Environment) -> None:
                 f"the model says that it was made with {package} {made_with}, but the environment {where}; "
                 "name the environment it was trained in with --python, or say --allow-mismatch"
             )
+
+
+def _refuse_obstacles(environment: Environment, source: Source | None) -> None:
+    found = tuple(obstacles(environment, source))
+    if found:
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        raise EnvironmentMismatchError(
+            f"{found[0]}{more}; publish or commit what is missing, or register without --strict-env"
+        )
 
 
 def summary(environment: Environment) -> EnvironmentSummary:
