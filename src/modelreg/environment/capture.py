@@ -33,7 +33,7 @@ class Capture:
     kind: `venv`, `conda` or `system`. paths: what added to `sys.path`, as in `CaptureNote`; None is unknown.
     duplicates: distributions that another one of the same name, earlier on the path, hides.
     Of this machine, and never recorded: prefix, where the environment lies; interpreter, what was asked;
-    places, the folder or file of each package's metadata, by name.
+    places, the folder or file of each package's metadata, by name; search, its `sys.path`.
     """
 
     environment: Environment
@@ -44,6 +44,7 @@ class Capture:
     duplicates: tuple[Duplicate, ...] = ()
     interpreter: Path | None = None
     places: Mapping[str, str] = field(default_factory=dict)
+    search: tuple[str, ...] = ()
 
 
 def find_interpreter(python: str | os.PathLike[str] | None = None) -> Interpreter:
@@ -87,8 +88,8 @@ def capture(interpreter: Interpreter, *, in_process: bool = False, whole: bool =
 
         environment = with_conda(environment, Path(prefix), found.places)
     remarks = (*found.remarks, *(_ADDED[path] for path in facts["paths"] if path in _ADDED))
-    paths, interpreted = tuple(facts["paths"]), interpreter.path
-    return Capture(environment, kind, prefix, remarks, paths, found.duplicates, interpreted, found.places)
+    paths, search, interpreted = tuple(facts["paths"]), tuple(facts["search"]), interpreter.path
+    return Capture(environment, kind, prefix, remarks, paths, found.duplicates, interpreted, found.places, search)
 
 
 _ADDED = {

@@ -25,6 +25,7 @@ def facts(paths, whole=False):
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
         "paths": _paths(paths),
+        "search": [os.path.abspath(entry) for entry in paths if isinstance(entry, str)],
         "distributions": distributions(paths, whole),
     }
 
