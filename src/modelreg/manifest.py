@@ -1,5 +1,7 @@
 """The manifest: a version joined with its files and its environment, as YAML for people and as values for scripts."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -70,14 +72,16 @@ class Manifest:
             "# Written by modelreg; verify-env notices when what it goes by is edited.\n"
         )
         sections = (
-            _dump({name: value}, flat=name in _FLAT)
+            _json_section(name, value)
+            if name == "environment" and isinstance(value, dict)
+            else _dump({name: value}, flat=name in _FLAT)
             for name, value in self.to_mapping().items()
             if value not in ("", {}, [], None) or name == "dependencies"
         )
         return head + "".join(_EXPLAINED.get(section.split(":", 1)[0], "") + section for section in sections)
 
 
-_FLAT = ("environment", "artifact", *("imports", "roles", "groups"))
+_FLAT = ("imports", "roles", "groups", "artifact")
 _EXPLAINED = {
     "imports": "\n# What the files import when they are loaded, and who provides it.\n",
     "roles": "\n# What the packages are to the model; those that are not named here are incidental.\n",
@@ -198,21 +202,52 @@ def _dump(section: dict[str, object], *, flat: bool) -> str:
     return text
 
 
-def _load(text: str) -> dict[str, object]:
-    import yaml
+def _json_section(name: str, record: Mapping[str, object]) -> str:
+    """Write a record as JSON, which YAML takes, and which is read and written many times as quickly as YAML."""
+    fields = []
+    for field, value in sorted(record.items()):
+        shown = _as_json(value)
+        if isinstance(value, list) and value:
+            shown = "[\n    " + ",\n    ".join(map(_as_json, value)) + "]"
+        fields.append(f'  "{field}": {shown}')
+    return f"{name}: {{\n" + ",\n".join(fields) + "}\n"
 
+
+def _as_json(value: object) -> str:
+    """Return JSON in one line in which everything that YAML would refuse, or a terminal obey, is escaped."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one > "\uffff" else f"\\u{ord(one):04x}" for one in text)
+
+
+_JSON_SECTION = re.compile(r"^environment: (\{\n(?: .*\n)*)", re.MULTILINE)
+
+
+def _load(text: str) -> dict[str, object]:
     if len(text) > MAX_BYTES:
         raise IntegrityError("is too large to be a manifest")
+    section = _JSON_SECTION.search(text)
+    try:
+        record = json.loads(section[1]) if section else None
+    except (ValueError, RecursionError):
+        section = record = None  # somebody's editor wrote it anew; as YAML it may still be what it was
+    value = _load_yaml(text.replace(section[0], "environment: {}\n", 1) if section else text)
+    if not isinstance(value, dict) or "environment" not in value:
+        raise IntegrityError("is no manifest of modelreg")
+    return value if record is None else {**value, "environment": record}
+
+
+def _load_yaml(text: str) -> object:
+    import yaml
+
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         _check_plain(yaml.parse(text, Loader=loader))
-        value = yaml.load(text, Loader=loader)  # noqa: S506  # both loaders are safe ones
+        return yaml.load(text, Loader=loader)  # noqa: S506  # both loaders are safe ones
     except (yaml.YAMLError, ValueError, LookupError, RecursionError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise IntegrityError(f"is not valid YAML: {reason[:_SHOWN]!r}") from None
-    if not isinstance(value, dict) or "environment" not in value:
-        raise IntegrityError("is no manifest of modelreg")
-    return value
 
 
 def _check_plain(events: Iterable[Any]) -> None:

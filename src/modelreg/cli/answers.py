@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def registered_text(registered: "Registered", captured: "Capture") -> Iterator[str]:
     """Say what was registered, and what a person should know about it."""
+    from modelreg.environment.obstacles import obstacles
+
     version, artifact = registered.version, registered.version.artifact
     if not registered.created:
         yield f"{version} has these bytes and this environment already."
@@ -31,9 +33,8 @@ def registered_text(registered: "Registered", captured: "Capture") -> Iterator[s
     yield from _import_warnings(version)
     for remark in version.capture.remarks:
         yield f"warning: {remark}"
-    for package in captured.environment.unavailable:
-        kind = package.origin.kind if package.origin else "local"
-        yield f"warning: {package.name} {package.version} cannot be installed elsewhere: it comes from {_PLACES[kind]}"
+    for obstacle in obstacles(captured.environment, version.source):
+        yield f"warning: {obstacle}"
 
 
 def _import_warnings(version: Version) -> Iterator[str]:
@@ -53,14 +54,6 @@ def _import_warnings(version: Version) -> Iterator[str]:
             )
     if not imports.complete:
         yield "warning: the pickle could not be read to its end, so not all that it imports is known"
-
-
-_PLACES = {
-    "editable": "an editable folder of this machine",
-    "directory": "a folder of this machine",
-    "archive": "a file of this machine",
-    "vcs": "a repository of this machine",
-}
 
 
 def registered_json(registered: "Registered") -> dict[str, object]:

@@ -51,6 +51,9 @@ def register(
     allow_mismatch: Annotated[
         bool, typer.Option("--allow-mismatch", help="Take a model made with other versions than the environment's.")
     ] = False,
+    strict_env: Annotated[
+        bool, typer.Option("--strict-env", help="Refuse (exit 3) what cannot be built again elsewhere.")
+    ] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -82,6 +85,7 @@ def register(
             groups=lists("--group", group),
             if_changed=if_changed,
             allow_mismatch=allow_mismatch,
+            strict_env=strict_env,
             progress=progress,
         )
     if not quiet:

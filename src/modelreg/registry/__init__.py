@@ -99,6 +99,7 @@ class Registry:
         groups: Mapping[str, Sequence[str]] | None = None,
         if_changed: bool = False,
         allow_mismatch: bool = False,
+        strict_env: bool = False,
         progress: ProgressCallback | None = None,
     ) -> "Registered":
         """Register a file or a folder as a new version, together with an environment.
@@ -109,9 +110,10 @@ class Registry:
         environment, if there is one.
         groups: what `train` and `serve` need: requirements files, names of groups in pyproject.toml, or requirements.
         allow_mismatch: take a model that says it was made with other versions than those of the environment.
+        strict_env: refuse what cannot be built again elsewhere, such as an editable install.
 
         Raises:
-            EnvironmentMismatchError: the model was made with other versions.
+            EnvironmentMismatchError: the model was made with other versions, or `strict_env` refuses the environment.
             UsageError, NotFoundError, UnsafePathError: what was given cannot be registered.
             EnvironmentUnreadableError: the environment cannot be captured.
             ConflictError: a file changed meanwhile.
@@ -133,6 +135,7 @@ class Registry:
             description,
             groups=groups,
             allow_mismatch=allow_mismatch,
+            strict_env=strict_env,
         )
         self._refuse_itself(submitted.files)
         registered = register(self._store, submitted, if_changed=if_changed, progress=progress)

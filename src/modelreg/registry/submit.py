@@ -8,11 +8,12 @@ from pathlib import Path
 from modelreg import __version__
 from modelreg.canonical import encode
 from modelreg.environment.capture import Capture, capture, find_interpreter
+from modelreg.environment.obstacles import obstacles
 from modelreg.environment.record import Environment
-from modelreg.errors import UsageError
+from modelreg.errors import EnvironmentMismatchError, UsageError
 from modelreg.files import find_source
 from modelreg.formats import model_format
-from modelreg.records import CaptureNote, EnvironmentSummary, metric
+from modelreg.records import CaptureNote, EnvironmentSummary, Source, metric
 from modelreg.reference import check_model_name
 from modelreg.registry.needs import needs
 from modelreg.registry.register import Submission
@@ -32,11 +33,13 @@ def submission(
     *,
     groups: Mapping[str, Sequence[str]] | None = None,
     allow_mismatch: bool = False,
+    strict_env: bool = False,
 ) -> Submission:
     """Look at the files, the environment and the git work tree, and check all names and values.
 
     groups: by group, requirements files, names of groups, or requirements; see docs/environments.md.
     allow_mismatch: take a model that says it was made with other versions than those of the environment.
+    strict_env: refuse what cannot be built again elsewhere.
     """
     model = name if name is not None else model_name(path)
     files = find_source(path)
@@ -49,14 +52,17 @@ def submission(
     captured = captured or capture(find_interpreter(python))
     form = model_format(files.files, files.layout)
     needed = needs(files.files, form, captured, groups, allow_mismatch=allow_mismatch)
+    source = git_source(Path(), files.files[0].location.parent)
+    if strict_env:
+        _refuse_obstacles(captured.environment, source)
     return Submission(
         model,
         files,
         form,
         summary(captured.environment),
         encode(captured.environment.to_mapping()),
-        CaptureNote(f"modelreg {__version__}", captured.kind, (*captured.remarks, *needed.remarks)),
-        git_source(Path(), files.files[0].location.parent),
+        CaptureNote(f"modelreg {__version__}", captured.kind, (*captured.remarks, *needed.remarks), captured.paths),
+        source,
         checked_text("description", description),
         checked_pairs("tag", tags),
         checked_pairs("param", params),
@@ -66,6 +72,15 @@ def submission(
         groups=needed.groups,
         roles=needed.roles,
     )
+
+
+def _refuse_obstacles(environment: Environment, source: Source | None) -> None:
+    found = tuple(obstacles(environment, source))
+    if found:
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        raise EnvironmentMismatchError(
+            f"{found[0]}{more}; publish or commit what is missing, or register without --strict-env"
+        )
 
 
 def summary(environment: Environment) -> EnvironmentSummary:
