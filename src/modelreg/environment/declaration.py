@@ -144,7 +144,9 @@ class Project:
 
 def _of(project: Project | None, group: str) -> Declaration | None:
     found = project.declared(group) if project else None
-    return None if project is None or found is None else Declaration(group, tuple(found), str(project.path))
+    return (
+        None if project is None or found is None else Declaration(group, tuple(dict.fromkeys(found)), str(project.path))
+    )
 
 
 def _given(group: str, values: Sequence[str], project: Project | None) -> Declaration:
