@@ -42,6 +42,10 @@ _READERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """By format, what reading it takes: of each tuple, the first framework that is installed."""
 
 
+ADAPTERS: Mapping[str, str] = {"xgboost.sklearn": "scikit-learn"}
+"""By module, the package that it adapts its own to, and that it needs without saying so."""
+
+
 def readers(form: str | None, installed: Collection[str]) -> frozenset[str]:
     """Return the installed packages that read a format; none where the first that it takes is not there."""
     found: set[str] = set()

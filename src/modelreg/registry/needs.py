@@ -8,7 +8,7 @@ from modelreg.environment.compare import same_version
 from modelreg.environment.record import Environment
 from modelreg.errors import EnvironmentMismatchError
 from modelreg.files import SourceFile
-from modelreg.imports.frameworks import installed_as, readers
+from modelreg.imports.frameworks import ADAPTERS, installed_as, readers
 from modelreg.imports.scan import scan
 from modelreg.records import Group, Imports, Roles
 
@@ -44,11 +44,12 @@ def needs(
     if imports is not None and not allow_mismatch:
         _refuse_mismatch(imports, environment)
     imports, roots = _provided(imports, captured)
-    found = readers(form, {package.name for package in environment.packages})
+    installed = {package.name for package in environment.packages}
+    found = readers(form, installed)
     if imports is None:
         roots = found or None
     elif roots is not None:
-        roots |= found
+        roots |= found | (installed & {ADAPTERS.get(module, "") for module in imports.names})
     critical = _load_critical(environment, roots)
     grouped, remarks = _groups(environment, groups, critical or ())
     if critical is None:
