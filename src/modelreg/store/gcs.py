@@ -16,7 +16,7 @@ from modelreg.files import pieces
 from modelreg.parallel import ahead
 from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
 from modelreg.store.parts import Parts, part_size
-from modelreg.store.protocol import Entry
+from modelreg.store.protocol import Copier, Entry, Store
 
 if TYPE_CHECKING:
     from modelreg.store.gcs_client import Bucket
@@ -88,6 +88,22 @@ class GCSStore:
         upload = _Upload(self, bucket, key, resume=resume)
         with self._translated("write", key):
             return upload.pour(source, progress)
+
+    def copier(self, source: Store) -> Copier | None:
+        """Return what copies from another bucket of the same service."""
+        if not isinstance(source, GCSStore) or source.settings.endpoint != self.settings.endpoint:
+            return None
+
+        def copy(there: str, here: str, size: int) -> bool:
+            from modelreg.store.gcs_copy import rewrite
+
+            with self._translated("write", here):
+                target = self.blob(here)
+                if self.settings.storage_class:
+                    target.storage_class = self.settings.storage_class
+                return rewrite(source.blob(there), target, size, self.retry)
+
+        return copy
 
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`."""
