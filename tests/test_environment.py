@@ -99,7 +99,7 @@ def test_the_record_holds_no_field_that_is_unknown() -> None:
 def test_fields_that_are_not_known_yet_are_passed_over() -> None:
     environment = Environment(PYTHON, LINUX, (Package("pkg", "1.0", origin=Origin("conda")),))
     mapping = decode(encode(environment.to_mapping()))
-    package = {"name": "pkg", "version": "1.0", "origin": {"kind": "conda", "channel": "x"}, "tags": ["py3-none-any"]}
+    package = {"name": "pkg", "version": "1.0", "origin": {"kind": "conda", "channel": "x"}, "future": ["x"]}
     assert Environment.from_mapping({**mapping, "conda": [], "packages": [package]}) == environment
 
 

@@ -11,16 +11,18 @@ from conftest import Run
 from folders import read_files, state_of
 
 from modelreg import Capture, NotFoundError, Origin, Package, Registry
+from modelreg.environment.record import CondaPackage
+from modelreg.records import Group, Roles
 from modelreg.version import State
 
 FORMATS = Path(__file__).parent / "formats"
 
 RECORDS = {
     "churn:1": "sha256:8dd8e676ab6ca3514f0ce4d58297e570a32afef05b07110f075f9db2a03057a8",
-    "fraud:1": "sha256:bf641b7604448848a2280d918bb809d95da219dd115cb508780e921861a32193",
-    "fraud:2": "sha256:3e28c88384ae2dc573bcaa9aea9a8f9d98092a014e04c3823e683af849645227",
-    "fraud:3": "sha256:11a85ee11a9be60dc5ecc273928983f12c6d9a0401cc3ce6b1c1cf38326a566b",
-    "fraud:5": "sha256:c3959e911b802b91a5947a5ec617cc9b0700946eaae8235eafa6d724c7c37b8f",
+    "fraud:1": "sha256:36856cfa7516135c57d3cc4b52fc4497d3279a3886736f1ce3c0bb61ece2e7af",
+    "fraud:2": "sha256:8e01b58a08f6db060f1115eb50da4aaaa68ca7dc1eec71972faf4afab01711a5",
+    "fraud:3": "sha256:3666dca732cbefc3f4cbc263b48a7ab23fff22df6096cd47738ce794b3c1ee82",
+    "fraud:5": "sha256:bd80374cd7e4357708922ad5f78b99f376ae61bcd3816ff9305da4f20eb6a782",
 }
 TREES = {
     "churn:1": "sha256:ed1067730d483cc33109d4a7105cb8d2e05d7752f5afca11c45e06b8fc902061",
@@ -105,11 +107,30 @@ def test_the_environment_is_read_and_what_it_has_beyond_ours_is_kept(registry: R
     manifest = registry.show("fraud:2")
     assert manifest.environment.packages == (
         Package("numpy", "2.1.0"),
-        Package("ours", "0.3", "Ours", Origin("vcs", "https://example.org/ours", "git", "c" * 40)),
-        Package("scikit-learn", "1.5.2"),
+        Package("ours", "0.3", "Ours", Origin("vcs", "https://example.org/ours", "git", "c" * 40), ("numpy",)),
+        Package(
+            "scikit-learn",
+            "1.5.2",
+            requires=("numpy>=1.19",),
+            record="d" * 64,
+            tags=("cp311-cp311-manylinux_2_17_x86_64",),
+            installer="pip",
+            requested=True,
+        ),
     )
+    assert manifest.environment.conda == (CondaPackage("libopenblas", "0.3.28", "h3_1", "conda-forge"),)
     assert manifest.environment_record["future"] == {"cuda": "12.1"}
     assert "cuda" in manifest.to_yaml()
+
+
+def test_groups_and_roles_are_read(registry: Registry) -> None:
+    record = registry.resolve("fraud:3").record
+    assert record.roles == Roles(("numpy", "scikit-learn"))
+    assert record.groups == {
+        "base": Group((), ("numpy",)),
+        "serve": Group(("scikit-learn", "fastapi"), ("scikit-learn",), ("fastapi==0.115.0",)),
+    }
+    assert registry.resolve("fraud:2").record.groups is None
 
 
 def test_reading_changes_nothing(registry: Registry, folder: Path) -> None:

@@ -84,6 +84,10 @@ class Fields:
         """Return 64 hexadecimal digits."""
         return self._matching(name, _HEX64, "is no sha256")
 
+    def optional_sha256(self, name: str) -> str | None:
+        """Return 64 hexadecimal digits, or None where the field is absent."""
+        return self.sha256(name) if name in self._mapping else None
+
     def op(self, name: str = "op") -> str:
         """Return the 32 hexadecimal digits of an operation."""
         return self._matching(name, _HEX32, "is no operation id")
@@ -117,6 +121,14 @@ class Fields:
         if not _TEXT.issuperset(map(type, items)):
             raise self.damage(name, "is no list of strings")
         return tuple(items)
+
+    def optional_texts(self, name: str) -> tuple[str, ...] | None:
+        """Return a list of strings, or None where it is absent."""
+        return self.texts(name) if name in self._mapping else None
+
+    def optional_children(self, name: str) -> "list[Fields]":
+        """Return the fields of each object of a list, empty where it is absent."""
+        return self.children(name) if name in self._mapping else []
 
     def text_map(self, name: str) -> dict[str, str]:
         """Return an object of strings, empty where it is absent."""

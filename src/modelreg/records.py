@@ -123,11 +123,15 @@ class EnvironmentSummary:
 
 @dataclass(frozen=True, slots=True)
 class CaptureNote:
-    """How the environment was read: by which tool, from what kind of environment, and what was odd."""
+    """How the environment was read: by which tool, from what kind of environment, and what was odd.
+
+    paths: what added to `sys.path`: `pythonpath`, `user-site`, `system-site`, `pth`; None is unknown.
+    """
 
     tool: str
     interpreter: str
     remarks: tuple[str, ...] = ()
+    paths: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +150,39 @@ class Imports:
 
     versions: which versions of packages the files say they were made with, as scikit-learn's estimators do.
     complete: False where a file could not be read to its end; what was found until then is there.
+    packages: by module, which package of the environment provides it; modules of Python's own are left out.
+    missing: the modules that nothing in the environment provides. Both are None where nobody looked.
     """
 
     names: Mapping[str, tuple[str, ...]]
     versions: Mapping[str, str]
     complete: bool
+    packages: Mapping[str, str] | None = None
+    missing: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One of the groups `base`, `train` and `serve` of an environment's packages.
+
+    roots: the requirements (PEP 508) that it was declared with. packages: names of the packages that it alone needs;
+    those of `base` are needed by all. declared: exact requirements that it needs and that the environment lacked.
+    """
+
+    roots: tuple[str, ...]
+    packages: tuple[str, ...]
+    declared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What packages are to the model, by name: whatever is in none of these is incidental.
+
+    load_critical: the closure of what its files import when they are loaded. tooling: what only installs and checks.
+    """
+
+    load_critical: tuple[str, ...]
+    tooling: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +214,8 @@ class VersionRecord:
     metrics: Mapping[str, str]
     copied_from: CopiedFrom | None = None
     imports: Imports | None = None
+    groups: Mapping[str, Group] | None = None
+    roles: Roles | None = None
 
     def to_bytes(self) -> bytes:
         """Return the version record."""
@@ -202,6 +236,10 @@ class VersionRecord:
             body["copied_from"] = present(self.copied_from)
         if self.imports is not None:
             body["imports"] = present(self.imports)
+        if self.groups is not None:
+            body["groups"] = {name: present(group) for name, group in self.groups.items()}
+        if self.roles is not None:
+            body["roles"] = present(self.roles)
         return seal("version", self.op, self.created, self.created_by, body)
 
     @classmethod
@@ -226,6 +264,8 @@ class VersionRecord:
             checked_metrics(fields),
             _copied_from(fields.optional_child("copied_from")),
             _imports(fields.optional_child("imports")),
+            _groups(fields.optional_child("groups")),
+            _roles(fields.optional_child("roles")),
         )
 
 
@@ -271,7 +311,9 @@ def _summary(fields: Fields) -> EnvironmentSummary:
 
 
 def _capture(fields: Fields) -> CaptureNote:
-    return CaptureNote(fields.text("tool"), fields.text("interpreter"), fields.texts("remarks"))
+    return CaptureNote(
+        fields.text("tool"), fields.text("interpreter"), fields.texts("remarks"), fields.optional_texts("paths")
+    )
 
 
 def _source(fields: Fields | None) -> Source | None:
@@ -299,4 +341,22 @@ def _imports(fields: Fields | None) -> Imports | None:
         {module: names.texts(module) for module in names.mapping},
         fields.text_map("versions"),
         fields.optional_flag("complete") or False,
+        fields.text_map("packages") if "packages" in fields.mapping else None,
+        fields.optional_texts("missing"),
     )
+
+
+def _groups(fields: Fields | None) -> dict[str, Group] | None:
+    if fields is None:
+        return None
+    children = {name: fields.child(name) for name in fields.mapping}
+    return {
+        name: Group(group.texts("roots"), group.texts("packages"), group.texts("declared"))
+        for name, group in children.items()
+    }
+
+
+def _roles(fields: Fields | None) -> Roles | None:
+    if fields is None:
+        return None
+    return Roles(fields.texts("load_critical"), fields.texts("tooling"))

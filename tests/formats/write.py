@@ -94,11 +94,15 @@ def write_version(
 
 
 def write_fraud() -> None:
-    numpy, scikit = {"name": "numpy", "version": "2.1.0"}, {"name": "scikit-learn", "version": "1.5.2"}
+    numpy = {"name": "numpy", "version": "2.1.0"}
+    scikit: dict[str, object] = {"name": "scikit-learn", "version": "1.5.2"}
     commit = {"kind": "vcs", "url": "https://example.org/ours", "vcs": "git", "commit": "c" * 40}
     ours = {"name": "ours", "version": "0.3", "raw_name": "Ours", "origin": commit, "requires": ["numpy"]}
+    scikit |= {"requires": ["numpy>=1.19"], "record": "d" * 64, "installer": "pip", "requested": True}
+    scikit |= {"tags": ["cp311-cp311-manylinux_2_17_x86_64"]}
+    openblas = {"name": "libopenblas", "version": "0.3.28", "build": "h3_1", "channel": "conda-forge"}
     old = write_environment("fraud", {"name": "numpy", "version": "2.0.0"}, scikit)
-    new = write_environment("fraud", numpy, ours, scikit, conda=["openblas"], future={"cuda": "12.1"})
+    new = write_environment("fraud", numpy, ours, scikit, conda=[openblas], future={"cuda": "12.1"})
 
     pickled = write_artifact("fraud", 1, "file", "pickle", {"model.pkl": b"\x80\x05}."})
     saved = {"saved_model.pb": b"graph" * 200, "variables/variables.data": bytes(range(256)), "assets/empty.txt": b""}
@@ -107,7 +111,13 @@ def write_fraud() -> None:
     source = {"commit": "a" * 40, "branch": "main", "dirty": True, "remote": "https://example.org/fraud.git"}
     write_version("fraud", 1, 1, pickled, old, description="Die größte bisher", tags={"team": "risk"}, source=source)
     write_version("fraud", 2, 2, pickled, new, metrics={"auc": "0.93", "rows": "1000"}, params={"depth": "7"})
-    write_version("fraud", 3, 3, folder, new, roles={"future": "serve"}, groups=["base"], unheard_of=[1, None, True])
+    serve = {"roots": ["scikit-learn", "fastapi"], "packages": ["scikit-learn"], "declared": ["fastapi==0.115.0"]}
+    parts = {
+        "roles": {"load_critical": ["numpy", "scikit-learn"], "tooling": [], "future": "serve"},
+        "groups": {"base": {"roots": [], "packages": ["numpy"]}, "serve": serve},
+        "unheard_of": [1, None, True],
+    }
+    write_version("fraud", 3, 3, folder, new, **parts)
     write_version("fraud", 4, 4, write_artifact("fraud", 4, "file", "onnx", {"model.onnx": b"onnx"}), new)
     write_version("fraud", 5, 5, write_artifact("fraud", 5, "file", "joblib", {"model.joblib": b"joblib"}), new)
     write_version("fraud", 6, 6, gone, new)

@@ -4,13 +4,13 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
 from typing import Any
 
 from modelreg.environment import probe
-from modelreg.environment.distribution import read_distributions
+from modelreg.environment.distribution import Duplicate, read_distributions
 from modelreg.environment.record import Environment, Platform, Python
 from modelreg.errors import EnvironmentUnreadableError, NotFoundError
 
@@ -30,13 +30,20 @@ class Interpreter:
 class Capture:
     """What an interpreter said: its environment, and what was odd about it.
 
-    kind: `venv`, `conda` or `system`. prefix: where the environment lies on this machine; never recorded.
+    kind: `venv`, `conda` or `system`. paths: what added to `sys.path`, as in `CaptureNote`; None is unknown.
+    duplicates: distributions that another one of the same name, earlier on the path, hides.
+    Of this machine, and never recorded: prefix, where the environment lies; interpreter, what was asked;
+    places, the folder or file of each package's metadata, by name.
     """
 
     environment: Environment
     kind: str
     prefix: str
     remarks: tuple[str, ...] = ()
+    paths: tuple[str, ...] | None = None
+    duplicates: tuple[Duplicate, ...] = ()
+    interpreter: Path | None = None
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_interpreter(python: str | os.PathLike[str] | None = None) -> Interpreter:

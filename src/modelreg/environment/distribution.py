@@ -2,12 +2,26 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from modelreg.digest import is_sha256
 from modelreg.environment.record import TOOLING, Origin, Package, is_name, is_word, normalized
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A distribution that another of the same name, which stands earlier on the path, hides.
+
+    shadowed: it lies in another folder; else both lie in one, as after an interrupted installation.
+    """
+
+    name: str
+    version: str
+    first: str
+    shadowed: bool
 
 
 def read_distributions(found: Iterable[Mapping[str, Any]]) -> tuple[tuple[Package, ...], tuple[str, ...]]:

@@ -37,7 +37,8 @@ def normalized(name: str) -> str:
 class Origin:
     """Where a package was installed from, when that was no index (PEP 610).
 
-    kind: `vcs`, `archive`, `directory`, `editable`, `conda` or `distribution`.
+    kind: `vcs`, `archive`, `directory`, `editable`, `conda` or `distribution`. An editable or local folder that
+    is a git work tree has its commit, too; dirty: its tracked files differed from that.
     """
 
     kind: str
@@ -47,16 +48,27 @@ class Origin:
     requested_revision: str | None = None
     subdirectory: str | None = None
     sha256: str | None = None
+    dirty: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One installed distribution, exactly: `name` normalised, `version` as its metadata has it."""
+    """One installed distribution, exactly: `name` normalised, `version` as its metadata has it.
+
+    requires: its `Requires-Dist` lines, as written. record: the sha256 (hex) of what it installed, see docs/format.md.
+    tags: of its wheel (PEP 425). installer: who installed it (PEP 376). requested: whether it was asked for by name.
+    None is unknown.
+    """
 
     name: str
     version: str
     raw_name: str | None = None
     origin: Origin | None = None
+    requires: tuple[str, ...] | None = None
+    record: str | None = None
+    tags: tuple[str, ...] | None = None
+    installer: str | None = None
+    requested: bool | None = None
 
     @property
     def requirement(self) -> str | None:
@@ -77,6 +89,18 @@ class Package:
             fragments += [f"sha256={origin.sha256}"] if origin.sha256 else []
         url += f"#{'&'.join(fragments)}" if fragments else ""
         return f"{name} @ {url}" if is_word(url) else None
+
+
+@dataclass(frozen=True, slots=True)
+class CondaPackage:
+    """A package of conda that is none of Python's: `libblas`. url: without credentials."""
+
+    name: str
+    version: str
+    build: str
+    channel: str | None = None
+    url: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +139,20 @@ class Environment:
     python: Python
     platform: Platform
     packages: tuple[Package, ...] = field(default=())
+    conda: tuple[CondaPackage, ...] = field(default=())
 
     def to_mapping(self) -> dict[str, object]:
         """Return the environment record of docs/format.md."""
-        return {
+        mapping: dict[str, object] = {
             "format": 1,
             "kind": "environment",
             "python": present(self.python),
             "platform": present(self.platform),
             "packages": [present(package) for package in self.packages],
         }
+        if self.conda:
+            mapping["conda"] = [present(package) for package in self.conda]
+        return mapping
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object]) -> "Environment":
@@ -147,6 +175,7 @@ class Environment:
                 platform.optional_text("libc_version"),
             ),
             packages,
+            tuple(_conda_package(item) for item in fields.optional_children("conda")),
         )
 
     @cached_property
@@ -183,7 +212,6 @@ _ENDS = set(";),")
 
 
 def _package(fields: Fields) -> Package:
-    origin = fields.optional_child("origin")
     name, version, raw_name = fields.text("name"), fields.text("version"), fields.optional_text("raw_name")
     if not is_name(name) or name != normalized(name):
         raise fields.damage("name", "is no normalised name of a package")
@@ -195,7 +223,30 @@ def _package(fields: Fields) -> Package:
         name,
         version,
         raw_name,
-        None if origin is None else Origin(origin.text("kind"), *(origin.optional_text(name) for name in _ORIGIN)),
+        _origin(fields.optional_child("origin")),
+        fields.optional_texts("requires"),
+        fields.optional_sha256("record"),
+        fields.optional_texts("tags"),
+        fields.optional_text("installer"),
+        fields.optional_flag("requested"),
+    )
+
+
+def _origin(fields: Fields | None) -> Origin | None:
+    if fields is None:
+        return None
+    texts = {name: fields.optional_text(name) for name in _ORIGIN}
+    return Origin(fields.text("kind"), **texts, dirty=fields.optional_flag("dirty"))
+
+
+def _conda_package(fields: Fields) -> CondaPackage:
+    return CondaPackage(
+        fields.text("name"),
+        fields.text("version"),
+        fields.text("build"),
+        fields.optional_text("channel"),
+        fields.optional_text("url"),
+        fields.optional_sha256("sha256"),
     )
 
 

@@ -106,6 +106,8 @@ def _submission(source: Store, manifest: Manifest, actor: str) -> Submission:
         actor,
         CopiedFrom(_public(source.url), version.model, version.number, version.digest),
         version.record.imports,
+        version.record.groups,
+        version.record.roles,
     )
 
 

@@ -17,7 +17,9 @@ from modelreg.records import (
     CopiedFrom,
     EnvironmentSummary,
     File,
+    Group,
     Imports,
+    Roles,
     Source,
     Tree,
     VersionRecord,
@@ -52,6 +54,8 @@ class Submission:
     created_by: str
     copied_from: CopiedFrom | None = None
     imports: Imports | None = None
+    groups: Mapping[str, Group] | None = None
+    roles: Roles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +254,8 @@ def _commit(store: Store, submission: Submission, tree: Tree, upload: str, op: s
             submission.metrics,
             submission.copied_from,
             submission.imports,
+            submission.groups,
+            submission.roles,
         )
         data = record.to_bytes()
         if create_once(store, layout.version(submission.model, number), data):
