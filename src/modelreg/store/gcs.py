@@ -129,9 +129,11 @@ class GCSStore:
         """Yield every key that begins with `prefix`, sorted, with its size."""
         with self._translated("list", prefix):
             listed = self._bucket.list_blobs(
-                prefix=self._full(prefix), fields="items(name,size),nextPageToken", retry=self.retry
+                prefix=self._full(prefix), fields="items(name,size,generation,crc32c),nextPageToken", retry=self.retry
             )
-            found = [Entry(self._address.key(blob.name), blob.size) for blob in listed]
+            found = [
+                Entry(self._address.key(blob.name), blob.size, f"{blob.generation} {blob.crc32c}") for blob in listed
+            ]
         yield from sorted(entry for entry in found if _is_key(entry.key))
 
     def folders(self, prefix: str) -> list[str]:

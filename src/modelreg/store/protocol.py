@@ -9,10 +9,14 @@ from modelreg.digest import Poured
 
 
 class Entry(NamedTuple):
-    """A key and how many bytes lie there."""
+    """A key and how many bytes lie there.
+
+    tag: stands for these very bytes: what is written there later has another. None where the store has no such thing.
+    """
 
     key: str
     size: int
+    tag: str | None = None
 
 
 Copier = Callable[[str, str, int], bool]

@@ -162,7 +162,7 @@ class S3Store:
                 for item in page.get("Contents", ()):
                     key = self._address.key(item["Key"])
                     if key and not key.endswith("/"):  # a "folder" that somebody made in a console
-                        found.append(Entry(key, item["Size"]))
+                        found.append(Entry(key, item["Size"], item.get("ETag")))
         yield from sorted(found)  # directory buckets, and some other servers, list in another order
 
     def folders(self, prefix: str) -> list[str]:
