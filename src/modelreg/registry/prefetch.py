@@ -21,7 +21,7 @@ T = TypeVar("T")
 _FEW = 20
 """As many are read as quickly as the cache is opened."""
 
-_TABLE = "CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, tag TEXT, sha256 TEXT, data BLOB) WITHOUT ROWID"
+_TABLE = "CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, tag TEXT, sha256 TEXT, data BLOB)"
 _RECALL = "SELECT key, tag, sha256, data FROM records WHERE key BETWEEN ? AND ?"
 _KEEP = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)"
 
