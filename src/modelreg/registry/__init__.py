@@ -96,8 +96,10 @@ class Registry:
         metrics: Mapping[str, str | float | Decimal] | None = None,
         description: str = "",
         aliases: Sequence[str] = (),
+        groups: Mapping[str, Sequence[str]] | None = None,
         if_changed: bool = False,
         allow_mismatch: bool = False,
+        strict_env: bool = False,
         progress: ProgressCallback | None = None,
     ) -> "Registered":
         """Register a file or a folder as a new version, together with an environment.
@@ -106,10 +108,12 @@ class Registry:
         python: the interpreter whose environment is captured; see `find_interpreter`. `capture`: one captured already.
         aliases: point these at the version. if_changed: return the newest version that holds the same bytes and
         environment, if there is one.
+        groups: what `train` and `serve` need: requirements files, names of groups in pyproject.toml, or requirements.
         allow_mismatch: take a model that says it was made with other versions than those of the environment.
+        strict_env: refuse what cannot be built again elsewhere, such as an editable install.
 
         Raises:
-            EnvironmentMismatchError: the model was made with other versions.
+            EnvironmentMismatchError: the model was made with other versions, or `strict_env` refuses the environment.
             UsageError, NotFoundError, UnsafePathError: what was given cannot be registered.
             EnvironmentUnreadableError: the environment cannot be captured.
             ConflictError: a file changed meanwhile.
@@ -121,7 +125,17 @@ class Registry:
         for alias in aliases:
             check_alias_name(alias)
         submitted = submission(
-            Path(path), name, python, capture, tags, params, metrics, description, allow_mismatch=allow_mismatch
+            Path(path),
+            name,
+            python,
+            capture,
+            tags,
+            params,
+            metrics,
+            description,
+            groups=groups,
+            allow_mismatch=allow_mismatch,
+            strict_env=strict_env,
         )
         self._refuse_itself(submitted.files)
         registered = register(self._store, submitted, if_changed=if_changed, progress=progress)
