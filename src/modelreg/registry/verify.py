@@ -147,7 +147,7 @@ def read_pulled(path: Path) -> PulledManifest:
 
 def _earlier(model: ModelReader, number: int) -> Iterator[Version]:
     """Yield the live versions before `number`, newest first; damaged ones are passed over."""
-    for earlier in reversed(model.numbers):
+    for earlier in reversed(model.fetch().numbers):
         if earlier < number:
             try:
                 version = model.version(earlier)
