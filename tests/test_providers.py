@@ -130,7 +130,9 @@ def test_a_package_without_a_list_of_its_files_provides_what_it_names(tmp_path: 
     assert found.packages == {"yaml": "pyyaml", "listed": "listed", "perf": "perf"}
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", "a\nb", "\x1b[2J", "a..b", "é", "x" * 200])
+@pytest.mark.parametrize(
+    "name", ["", "..", "a/b", "ours.b/../a", "ours./etc/passwd", "ours.*", "a\nb", "\x1b[2J", "a..b", "é", "x" * 200]
+)
 def test_a_forger_s_name_is_missing_and_no_more(tmp_path: Path, name: str) -> None:
     places = {"ours": owned(tmp_path, "ours", ["ours/__init__.py"], direct_url=EDITABLE)}
     assert find_providers([name], places).missing == (name,)
