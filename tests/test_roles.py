@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ import joblib
 import pytest
 import yaml
 from conftest import Run
-from environments import add
+from environments import Place, add, make_place, make_wheel
 from hand_made import put
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -164,6 +166,37 @@ def test_groups_are_registered_from_the_command_line_shown_and_pulled(run: Run, 
     assert "scikit-learn" in pulled.roles.load_critical
     assert pulled.imports is not None
     assert pulled.imports.complete
+
+
+def test_a_model_of_another_environment_is_understood_from_outside(run: Run, tmp_path: Path) -> None:
+    place = make_place(tmp_path / "venv")
+    wheels = [
+        make_wheel(tmp_path / "wheels", name, "1.0", requires=requires, modules={f"{name}/deep.py": code})
+        for name, requires, code in (
+            ("ours", ("theirs>=1", "web; extra == 'serving'", "never; sys_platform == 'plan9'"), "class Model: pass"),
+            *((name, (), "") for name in ("theirs", "web", "plots", "unused")),
+        )
+    ]
+    Place(Path(sys.prefix)).pip("--python", str(place.python), "install", "--no-deps", *map(str, wheels))
+    work = tmp_path / "work"
+    code = "import pickle, ours.deep; pickle.dump(ours.deep.Model(), open('model.pkl', 'wb'))"
+    subprocess.run([place.python, "-c", code], cwd=work, check=True)
+    work.joinpath("pyproject.toml").write_text(
+        "[project]\nname = 'training'\ndependencies = ['ours']\n[dependency-groups]\ntrain = ['plots']\n"
+        "[project.optional-dependencies]\nserve = ['ours[serving]', 'fastapi==0.115.0']\n",
+        encoding="utf-8",
+    )
+    ran = run("register", "model.pkl", "fraud", "--python", str(place.python), cwd=work)
+    assert (ran.code, ran.out) == (0, "fraud:1\n"), ran.err
+    shown = json.loads(run("show", "fraud", "--json").out)
+    assert shown["imports"]["packages"] == {"ours.deep": "ours"}
+    assert shown["roles"] == {"load_critical": ["ours", "theirs"], "tooling": []}
+    assert {name: group["packages"] for name, group in shown["groups"].items()} == {
+        "base": ["ours", "theirs"],
+        "train": ["plots"],
+        "serve": ["web"],
+    }
+    assert shown["groups"]["serve"]["declared"] == ["fastapi==0.115.0"]
 
 
 def test_a_group_that_is_left_open_is_refused_and_nothing_is_registered(run: Run, model: Path) -> None:
