@@ -102,6 +102,7 @@ OURS = (
     Package("numpy", "2", requires=()),
     Package("onnxruntime-gpu", "1", requires=("numpy",)),
     Package("xgboost-cpu", "3.2.0", requires=("numpy",)),
+    Package("joblib", "1", requires=()),
     Package("unused", "1", requires=()),
 )
 
@@ -111,11 +112,24 @@ ROLES: dict[str, tuple[str, bytes, tuple[str, ...] | None]] = {
     "a function of the script": ("m.pkl", b"cours\nModel\n0c__main__\nf\n.", None),
     "a file that ends too soon": ("m.pkl", b"cours\nModel\n", None),
     "plain data, which tells nothing": ("m.pkl", pickle.dumps({"weights": [1]}), None),
+    "plain data in a joblib file": ("m.joblib", pickle.dumps({"weights": [1]}), None),
     "a format whose reader is there": ("m.onnx", b"\x08\x07", ("numpy", "onnxruntime-gpu")),
     "a format whose reader is not there": ("m.cbm", b"CBM1", None),
     "a format that nobody knows": ("m.bin", b"\0", None),
     "a booster as JSON": ("m.json", b'{"learner":{},"version":[3,2,0]}', ("numpy", "xgboost-cpu")),
 }
+
+
+def test_a_folder_of_several_formats_needs_what_reads_each(beside: Registry, captured: Capture, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    installed = with_places(captured, tmp_path / "site", *OURS)
+    for file, data in {"m.pkl": b"cours\nModel\n.", "m.onnx": b"\x08\x07", "notes.txt": b"notes"}.items():
+        (folder / file).write_bytes(data)
+    record = beside.register(folder, "fraud", capture=installed).version.record
+    assert record.roles == Roles(("numpy", "onnxruntime-gpu", "ours"))
+    (folder / "m.cbm").write_bytes(b"CBM1")
+    assert beside.register(folder, "fraud", capture=installed).version.record.roles is None
 
 
 @pytest.mark.parametrize(("name", "data", "expected"), ROLES.values(), ids=ROLES)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 _BINARY = (b".so", b".pyd")
@@ -138,7 +138,7 @@ class _Installed:
         try:
             direct = json.loads(self._text("direct_url.json") or "{}")
             editable = direct["dir_info"]["editable"]
-            return Path(url2pathname(unquote(urlsplit(direct["url"]).path))) if editable else None
+            return Path(url2pathname(urlsplit(direct["url"]).path)) if editable else None
         except (ValueError, LookupError, TypeError, AttributeError):
             return None
 

@@ -1,6 +1,6 @@
 """What a model needs of the environment that is registered with it: imports, roles, groups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from modelreg.environment.capture import Capture
@@ -8,6 +8,7 @@ from modelreg.environment.compare import same_version
 from modelreg.environment.record import Environment
 from modelreg.errors import EnvironmentMismatchError
 from modelreg.files import SourceFile
+from modelreg.formats import file_formats
 from modelreg.imports.frameworks import ADAPTERS, installed_as, readers
 from modelreg.imports.scan import scan
 from modelreg.records import Group, Imports, Roles
@@ -43,13 +44,9 @@ def needs(
     imports = scan(files)
     if imports is not None and not allow_mismatch:
         _refuse_mismatch(imports, environment)
-    imports, roots = _provided(imports, captured)
+    imports, providing = _provided(imports, captured)
     installed = {package.name for package in environment.packages}
-    found = readers(form, installed)
-    if imports is None:
-        roots = found or None
-    elif roots is not None:
-        roots |= found | (installed & {ADAPTERS.get(module, "") for module in imports.names})
+    roots = _roots(imports, providing, readers({form} if form else file_formats(files), installed), installed)
     critical = _load_critical(environment, roots)
     grouped, remarks = _groups(environment, groups, critical or ())
     if critical is None:
@@ -88,6 +85,23 @@ def _provided(imports: Imports | None, captured: Capture) -> tuple[Imports | Non
     told = replace(imports, packages=providers.packages, missing=providers.missing)
     known = imports.complete and not providers.missing
     return told, providers.owners if known else None
+
+
+def _roots(
+    imports: Imports | None,
+    providing: frozenset[str] | None,
+    reading: frozenset[str] | None,
+    installed: Collection[str],
+) -> frozenset[str] | None:
+    """Return the packages that loading begins with; None or none where they are not all known."""
+    if reading is None:
+        return None
+    if imports is None or (not imports.names and imports.versions):
+        return reading  # it is no pickle
+    if not providing:
+        return None  # not known; or plain data, which something must be done with, too
+    adapted = {ADAPTERS[module] for module in imports.names if module in ADAPTERS}
+    return providing | reading | adapted.intersection(installed)
 
 
 def _load_critical(environment: Environment, roots: frozenset[str] | None) -> tuple[str, ...] | None:
