@@ -178,7 +178,7 @@ def test_a_project_can_say_that_its_groups_are_none_of_ours() -> None:
 
 
 WRONG = {
-    "[dependency-groups]\nserve = 'fastapi'\n": "must hold lists of requirements",
+    "[dependency-groups]\nserve = 'fastapi'\n": "serve must be a list of requirements",
     "[dependency-groups]\nserve = [1]\n": "holds '1', which is no requirement",
     "[dependency-groups]\nserve = [{include-group = 'gone'}]\n": "includes 'gone', which is not there",
     "[dependency-groups]\nserve = [{include-group = 'a'}]\na = [{include-group = 'serve'}]\n": "serve includes itself",

@@ -28,7 +28,7 @@ def needs(
     files: Sequence[SourceFile],
     form: str | None,
     captured: Capture,
-    groups: Mapping[str, Sequence[str]] | None,
+    groups: Mapping[str, str | Sequence[str]] | None,
     *,
     allow_mismatch: bool,
 ) -> Needs:
@@ -113,7 +113,7 @@ def _load_critical(environment: Environment, roots: frozenset[str] | None) -> tu
 
 
 def _groups(
-    environment: Environment, given: Mapping[str, Sequence[str]] | None, critical: Sequence[str]
+    environment: Environment, given: Mapping[str, str | Sequence[str]] | None, critical: Sequence[str]
 ) -> tuple[Mapping[str, Group] | None, tuple[str, ...]]:
     from modelreg.environment.declaration import declared_groups
 
