@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from modelreg.errors import IntegrityError as IntegrityError
     from modelreg.errors import ModelregError as ModelregError
     from modelreg.errors import NotFoundError as NotFoundError
+    from modelreg.errors import PackageIndexError as PackageIndexError
     from modelreg.errors import StoreError as StoreError
     from modelreg.errors import UnsafePathError as UnsafePathError
     from modelreg.errors import UsageError as UsageError
+    from modelreg.export import Exported as Exported
     from modelreg.manifest import Manifest as Manifest
     from modelreg.progress import Progress as Progress
     from modelreg.reference import Reference as Reference
@@ -62,10 +64,12 @@ _HOMES = {
         "IntegrityError",
         "ModelregError",
         "NotFoundError",
+        "PackageIndexError",
         "StoreError",
         "UnsafePathError",
         "UsageError",
     ),
+    "modelreg.export": ("Exported",),
     "modelreg.manifest": ("Manifest",),
     "modelreg.progress": ("Progress",),
     "modelreg.reference": ("Reference",),

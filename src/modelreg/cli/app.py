@@ -17,6 +17,7 @@ from modelreg.cli.copy import copy
 from modelreg.cli.delete import delete
 from modelreg.cli.diff import diff
 from modelreg.cli.doctor import doctor
+from modelreg.cli.export import export
 from modelreg.cli.gc import gc
 from modelreg.cli.history import history
 from modelreg.cli.init import init
@@ -43,6 +44,7 @@ for name, command in (
     ("pull", pull),
     ("verify-env", verify_env),
     ("show", show),
+    ("export", export),
     ("diff", diff),
     ("history", history),
     ("annotate", annotate),

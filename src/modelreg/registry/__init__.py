@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from modelreg.difference import Change
     from modelreg.environment.capture import Capture
     from modelreg.environment.policy import Policy
+    from modelreg.export import Exported
     from modelreg.files import SourceTree
     from modelreg.manifest import Manifest
     from modelreg.registry.alias import Alias, Moved
@@ -284,6 +285,33 @@ class Registry:
         captured = environment or capture(find_interpreter(python), whole=False)
         model = ModelReader(self._store, version.model)
         return verify_version(version, captured, model, lambda other: read_environment(self._store, other)[1], terms)
+
+    def export(
+        self,
+        reference: str | Reference | Version,
+        form: str = "requirements",
+        *,
+        group: str | None = None,
+        allow_missing: bool = False,
+        prove: bool = False,
+        installer: str | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> "Exported":
+        """Write a version's environment in another tool's format (`modelreg.export.FORMATS`).
+
+        group: `base`, `train` or `serve`, each with what `base` holds; everything when not given. The rest as
+        `modelreg.export.export`.
+
+        Raises:
+            UsageError, NotFoundError: as `resolve`; no such format or group.
+            EnvironmentMismatchError: it would lack a package.
+            PackageIndexError: the index cannot be asked for digests.
+        """
+        from modelreg.export import export
+        from modelreg.export.subject import subject_of
+
+        subject = subject_of(self.show(reference), group)
+        return export(subject, form, allow_missing=allow_missing, prove=prove, installer=installer, tell=tell)
 
     def history(self, model: str) -> "tuple[Happening, ...]":
         """Return what happened to a model, oldest first.
