@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from modelreg.environment.finding import Severity as Severity
     from modelreg.environment.policy import Policy as Policy
     from modelreg.environment.policy import Waiver as Waiver
+    from modelreg.environment.rebuild import Rebuilt as Rebuilt
     from modelreg.environment.record import Environment as Environment
     from modelreg.environment.record import Origin as Origin
     from modelreg.environment.record import Package as Package
@@ -55,6 +56,7 @@ _HOMES = {
     "modelreg.environment.compare": ("Comparison",),
     "modelreg.environment.finding": ("Finding", "Role", "Severity"),
     "modelreg.environment.policy": ("Policy", "Waiver"),
+    "modelreg.environment.rebuild": ("Rebuilt",),
     "modelreg.environment.record": ("Environment", "Origin", "Package", "Platform", "Python"),
     "modelreg.errors": (
         "AccessDeniedError",

@@ -25,6 +25,7 @@ from modelreg import (
     Progress,
     Pulled,
     Python,
+    Rebuilt,
     Reference,
     Registered,
     Registry,
@@ -133,5 +134,10 @@ exported = registry.export("fraud:3", "pylock", group="serve", allow_missing=Tru
 assert_type(exported, Exported)
 assert_type(exported.text, str)
 assert_type(exported.missing, Mapping[str, str])
+
+rebuilt = registry.create_env("fraud:3", Path("serving/.venv"), group="serve", python="python3.11", tell=print)
+assert_type(rebuilt, Rebuilt)
+assert_type(rebuilt.python, Path)
+assert_type(rebuilt.comparison, Comparison)
 
 registry.verify_env("fraud").fits = True  # type: ignore[misc]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from modelreg.difference import Change
     from modelreg.environment.capture import Capture
     from modelreg.environment.policy import Policy
+    from modelreg.environment.rebuild import Rebuilt
     from modelreg.export import Exported
     from modelreg.files import SourceTree
     from modelreg.manifest import Manifest
@@ -312,6 +313,36 @@ class Registry:
 
         subject = subject_of(self.show(reference), group)
         return export(subject, form, allow_missing=allow_missing, prove=prove, installer=installer, tell=tell)
+
+    def create_env(
+        self,
+        reference: str | Reference | Version,
+        folder: str | PathLike[str],
+        *,
+        group: str | None = None,
+        python: str | PathLike[str] | None = None,
+        installer: str | None = None,
+        allow_missing: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> "Rebuilt":
+        """Make a virtual environment that holds what a version was registered with, and verify it.
+
+        folder: new or empty; where it holds this environment already, it is left as it is. group: as in `export`.
+        python: the interpreter to make it with; the recorded version is looked for when not given. installer: `uv` or
+        `pip`; uv where there is one. allow_missing: leave out what cannot be had elsewhere. tell: is told of each step.
+
+        Raises:
+            ConflictError: the folder holds something else.
+            EnvironmentMismatchError: it would lack a package, or what was installed does not fit and was removed.
+            NotFoundError: no such Python, or no index has a pin; also as `resolve`.
+            PackageIndexError: an index cannot be reached, or what it serves cannot be installed.
+        """
+        from modelreg.export.subject import subject_of
+        from modelreg.registry.env import create
+
+        subject = subject_of(self.show(reference), group)
+        base = None if python is None else Path(python)
+        return create(subject, Path(folder), python=base, installer=installer, allow_missing=allow_missing, tell=tell)
 
     def history(self, model: str) -> "tuple[Happening, ...]":
         """Return what happened to a model, oldest first.
