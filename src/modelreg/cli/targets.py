@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def reports(
-    references: list[str], python: str | None, registry: str | None, terms: "Terms"
+    references: list[str], python: str | None, registry: str | None, terms: "Terms", *, deep: bool = False
 ) -> "list[EnvironmentReport]":
     """Check each model that is named, or else found, against one environment.
 
@@ -37,7 +37,7 @@ def reports(
     found = []
     for one in wanted:
         if _is_path(one.reference):
-            report = verify_pulled(read_pulled(Path(one.reference)), captured, terms)
+            report = verify_pulled(read_pulled(Path(one.reference)), captured, terms, deep=deep)
         else:
             report = Registry.open(registry).verify_env(
                 one.reference,
@@ -45,6 +45,7 @@ def reports(
                 policy=terms.policy,
                 group=terms.group,
                 allow_unchecked=terms.allow_unchecked,
+                deep=deep,
             )
         found.append(replace(report, where=one.where))
     return found

@@ -33,6 +33,12 @@ def verify_env(
     allow_unchecked: Annotated[
         bool, typer.Option("--allow-unchecked", help="Let pass what could not be checked; it is still told.")
     ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep", help="Also look for files changed since they were installed, in all that the model loads."
+        ),
+    ] = False,
     registry: RegistryOption = None,
     form: Annotated[
         Form, typer.Option("--format", help="Text for people, or what scripts and CI systems read.")
@@ -51,7 +57,8 @@ def verify_env(
 
     if json:
         form = Form.JSON
-    found = reports(references or [], python, registry, terms(policy, group, allow_unchecked=allow_unchecked))
+    checked = terms(policy, group, allow_unchecked=allow_unchecked)
+    found = reports(references or [], python, registry, checked, deep=deep)
     print_reports(found, form, quiet=quiet)
     if not all(report.fits for report in found):
         raise typer.Exit(3)

@@ -87,6 +87,9 @@ SENTENCES: Mapping[str, str] = {
     "system": "the system is {found}; the model wants {wanted}",
     "machine": "the machine is {found}; the model wants {wanted}",
     "libc": "the C library is {found}; the model wants {wanted} or newer",
+    "code": "{found}, but the model's files name {wanted}, so it cannot be loaded",
+    "files": "{subject} is not as it was installed: {found}",
+    "unhashed": "the files of {subject} were not checked: {found}",
     "unknown": "{subject} could not be checked: {found}",
     "nothing": "no package is pinned, so none could be compared",
 }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from modelreg.environment.capture import Capture
     from modelreg.environment.policy import Policy
     from modelreg.environment.rebuild import Rebuilt
+    from modelreg.environment.record import Environment
     from modelreg.export import Exported
     from modelreg.files import SourceTree
     from modelreg.manifest import Manifest
@@ -266,12 +267,14 @@ class Registry:
         policy: "str | Policy" = "exact",
         group: str | None = None,
         allow_unchecked: bool = False,
+        deep: bool = False,
     ) -> "EnvironmentReport":
         """Compare an environment with the one that a version was registered with.
 
         python: the interpreter whose environment is captured; see `find_interpreter`. `environment`: one captured
         already. policy: what fails; see `Policy.parse`. group: what the environment is for; without it `serve`, where
-        the model has that group. allow_unchecked: what could not be checked fails nothing.
+        the model has that group. allow_unchecked: what could not be checked fails nothing. deep: also look for files
+        that were changed since they were installed.
 
         Raises:
             UsageError, NotFoundError: as `resolve`; there is no such policy or group.
@@ -285,7 +288,11 @@ class Registry:
         terms = todays(policy, group, allow_unchecked=allow_unchecked)
         captured = environment or capture(find_interpreter(python), whole=False)
         model = ModelReader(self._store, version.model)
-        return verify_version(version, captured, model, lambda other: read_environment(self._store, other)[1], terms)
+
+        def environment_of(other: Version) -> "Environment":
+            return read_environment(self._store, other)[1]
+
+        return verify_version(version, captured, model, environment_of, terms, deep=deep)
 
     def export(
         self,

@@ -53,14 +53,19 @@ def verify_version(
     model: ModelReader,
     environment_of: Callable[[Version], Environment],
     terms: Terms | None = None,
+    *,
+    deep: bool = False,
 ) -> EnvironmentReport:
     """Compare an environment with a version's, and say of each pin that differs since which version it is wanted.
+
+    deep: also look for files that were changed since they were installed.
 
     Raises:
         UsageError: the version has no such group as `terms` name.
     """
     wanted, record = environment_of(version), version.record
-    report = _report(version.reference, Expected(wanted, record.imports, record.groups, record.roles), capture, terms)
+    expected = Expected(wanted, record.imports, record.groups, record.roles)
+    report = check(version.reference, expected, capture, terms, deep=deep)
     differing = {finding.subject for finding in report.findings if finding.is_pin}
     recorded = differing & {package.name for package in wanted.packages}
     read = {version.environment.digest: wanted}  # most versions share one
@@ -77,14 +82,18 @@ def verify_version(
     return _dated(report, {name: _said(since.reference, since.created) for name, since in first.items()})
 
 
-def verify_pulled(manifest: PulledManifest, capture: Capture, terms: Terms | None = None) -> EnvironmentReport:
+def verify_pulled(
+    manifest: PulledManifest, capture: Capture, terms: Terms | None = None, *, deep: bool = False
+) -> EnvironmentReport:
     """Compare an environment with what a pulled manifest says, without the registry.
+
+    deep: also look for files that were changed since they were installed.
 
     Raises:
         UsageError: the version has no such group as `terms` name.
     """
     expected = Expected(manifest.environment, manifest.imports, manifest.groups, manifest.roles)
-    report = _report(manifest.reference, expected, capture, terms)
+    report = check(manifest.reference, expected, capture, terms, deep=deep)
     said = _said(manifest.reference, manifest.created)
     return _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
 
@@ -102,10 +111,27 @@ def todays(policy: str | Policy = "exact", group: str | None = None, *, allow_un
     return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked)
 
 
-def _report(reference: str, expected: Expected, capture: Capture, terms: Terms | None) -> EnvironmentReport:
+def check(
+    reference: str, expected: Expected, capture: Capture, terms: Terms | None = None, *, deep: bool = False
+) -> EnvironmentReport:
+    """Compare an environment with what is expected of it, and look into its files where that tells more.
+
+    deep: also look for files that were changed since they were installed.
+
+    Raises:
+        UsageError: the model has no such group as `terms` name.
+    """
     terms = terms or todays()
     found = _with_records(expected, capture, terms)
-    return EnvironmentReport(reference, compare(expected, found, terms, capture.duplicates), capture)
+    comparison = compare(expected, found, terms, capture.duplicates)
+    if deep or (expected.imports is not None and comparison.findings):
+        # Imported here: where everything fits it is not needed.
+        from modelreg.registry.inspection import code_findings, file_findings
+
+        more = [*code_findings(expected, capture, comparison.findings)]
+        more += file_findings(expected, capture, terms) if deep else ()
+        comparison = comparison.with_findings(more)
+    return EnvironmentReport(reference, comparison, capture)
 
 
 def _with_records(expected: Expected, capture: Capture, terms: Terms) -> Environment:
