@@ -13,7 +13,7 @@ from modelreg.environment.record import Environment
 from modelreg.errors import IntegrityError, UsageError
 from modelreg.fields import Fields, present
 from modelreg.paths import check_paths
-from modelreg.records import File, Group, Imports, Roles, Tree, VersionRecord, content_addressed
+from modelreg.records import File, Group, Imports, Roles, Tree, VersionRecord, check_kind, content_addressed
 from modelreg.reference import check_model_name
 from modelreg.version import Version
 
@@ -149,16 +149,16 @@ class PulledManifest:
         files = _files(Fields(artifact))
         if f"sha256:{sha256_of(Tree(files).to_bytes())}" != record.artifact.digest:
             raise IntegrityError("is damaged: its files are not those that were registered; pull it again")
-        packages = content_addressed(
-            "environment", encode(environment), record.environment.digest.removeprefix("sha256:")
-        )
+        if f"sha256:{sha256_of(encode(environment))}" != record.environment.digest:
+            raise IntegrityError("is damaged: its environment is not the one that was registered; pull it again")
+        check_kind("environment", environment)
         return cls(
             record.model,
             record.version,
             f"sha256:{sha256_of(data)}",
             record.created,
             files,
-            Environment.from_mapping(packages),
+            Environment.from_mapping(environment),
             record.imports,
             record.groups,
             record.roles,
@@ -274,7 +274,7 @@ def _as_json(value: object) -> str:
 
 _JSON_ENVIRONMENT = re.compile(r"^environment: (\{\n(?: .*\n)*)", re.MULTILINE)
 _JSON_ARTIFACT = re.compile(r"^artifact: (\{\n(?: .*\n)*)", re.MULTILINE)
-_JSON_RECORD = re.compile(r"^version_record: (\".*\")$", re.MULTILINE)
+_JSON_RECORD = re.compile(r"\nversion_record: (\".*\")\n")
 
 
 def _json_in(pattern: re.Pattern[str], text: str) -> Any:  # noqa: ANN401  # whatever JSON holds

@@ -25,7 +25,7 @@ def reports(
     Raises:
         UsageError: there is nothing to check.
     """
-    from modelreg.registry.verify import read_pulled, verify_pulled
+    from modelreg.registry.verify import is_path, read_pulled, verify_pulled
 
     wanted = [Wanted(reference) for reference in references] or _of_the_project() or _pulled_below(Path())
     if not wanted:
@@ -36,7 +36,7 @@ def reports(
     captured = capture(find_interpreter(python), in_process=True, whole=False)
     found = []
     for one in wanted:
-        if _is_path(one.reference):
+        if is_path(one.reference):
             report = verify_pulled(read_pulled(Path(one.reference)), captured, terms, deep=deep)
         else:
             report = Registry.open(registry).verify_env(
@@ -86,11 +86,10 @@ def subject(reference: str, group: str | None, registry: str | None) -> "Subject
         UsageError, NotFoundError: there is no such version, or it has no such group.
     """
     from modelreg.export.subject import subject_of
+    from modelreg.registry.verify import is_path, read_pulled
 
-    if not _is_path(reference):
+    if not is_path(reference):
         return subject_of(Registry.open(registry).show(reference), group)
-    from modelreg.registry.verify import read_pulled
-
     return subject_of(read_pulled(Path(reference)), group)
 
 
@@ -103,7 +102,3 @@ def _pulled_below(folder: Path) -> list[Wanted]:
             path = str(Path(here, MANIFEST))
             found.append(Wanted(path, (path, 1)))
     return found
-
-
-def _is_path(reference: str) -> bool:
-    return "/" in reference or os.sep in reference or reference.endswith((".yaml", ".yml")) or reference in (".", "..")

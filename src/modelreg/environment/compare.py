@@ -1,5 +1,6 @@
 """Does an environment fit what a model was registered with? Pure: two environments in, findings out."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -8,6 +9,8 @@ from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms, Waiver
 from modelreg.environment.record import TOOLING, Environment, Origin, Package, Platform, Python
+
+_NUMBERS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +89,23 @@ def same_version(one: str, other: str) -> bool:
     """Tell whether two versions are the same by PEP 440, local label included; text for text where they are none."""
     if one == other:
         return True
-    # Imported here: where every pin agrees, which is the usual case, it is not needed.
+    if _NUMBERS.fullmatch(one) and _NUMBERS.fullmatch(other):
+        return _release(one) == _release(other)
+    # Imported here: most versions are plain numbers, and need no more than a look.
     from packaging.version import InvalidVersion, Version
 
     try:
         return Version(one) == Version(other)
     except InvalidVersion:
         return False
+
+
+def _release(version: str) -> list[int]:
+    """Return the numbers of a version; zeros at the end make no difference."""
+    numbers = [int(part) for part in version.split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return numbers
 
 
 class _Look:

@@ -67,16 +67,15 @@ def file_findings(expected: Expected, capture: Capture, terms: Terms) -> Iterato
     wanted = _deep(pins, all_count=terms.policy.all_count)
     packages = [package for package in capture.environment.packages if package.name in wanted]
     for found in files_changed(packages, capture.places):
-        role = pins[found.package].role
         said = [f"{path} was changed" for path in found.changed] + [f"{path} is missing" for path in found.missing]
         if said:
             more = f", and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
             sentence = f"{', '.join(said[:_SHOWN])}{more}"
-            yield Finding(Severity.ERROR, "files", found.package, str(found.checked), sentence, role=role)
+            yield Finding(Severity.ERROR, "files", found.package, str(found.checked), sentence)
         reason = found.unchecked or (f"{found.unread[0]} cannot be read" if found.unread else None)
         if reason is not None:
             severity = Severity.INFO if found.managed else Severity.UNCHECKED
-            yield Finding(severity, "unhashed", found.package, None, reason, role=role)
+            yield Finding(severity, "unhashed", found.package, None, reason)
 
 
 def _deep(pins: dict[str, Pin], *, all_count: bool) -> Collection[str]:

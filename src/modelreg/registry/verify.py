@@ -1,5 +1,6 @@
 """Checking an environment against a version, with the registry's help or from a pulled manifest alone."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -147,6 +148,14 @@ def _with_records(expected: Expected, capture: Capture, terms: Terms) -> Environ
         return replace(package, record=capture.record_digest(package))
 
     return replace(capture.environment, packages=tuple(map(with_record, capture.environment.packages)))
+
+
+def is_path(reference: str) -> bool:
+    """Tell whether a reference is the path of a pulled folder or manifest: it has a slash, or ends as a manifest does.
+
+    A folder in the working directory is written `./model`.
+    """
+    return "/" in reference or os.sep in reference or reference.endswith((".yaml", ".yml")) or reference in (".", "..")
 
 
 def read_pulled(path: Path) -> PulledManifest:
