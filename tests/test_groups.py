@@ -203,6 +203,12 @@ def test_a_group_or_a_file_that_is_not_there_is_named() -> None:
         declared(serve="gone.txt")
 
 
+def test_a_lock_file_is_refused_with_the_way_to_make_requirements_of_it() -> None:
+    Path("pylock.toml").write_text("lock-version = '1.0'\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"pylock\.toml is no requirements file; make one of it: uv export"):
+        declared(serve="pylock.toml")
+
+
 def read(text: str, **files: str) -> tuple[str, ...]:
     for name, content in files.items():
         Path(f"{name}.txt").write_text(content, encoding="utf-8")

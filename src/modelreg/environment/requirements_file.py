@@ -57,6 +57,8 @@ def _read(path: Path, including: tuple[Path, ...], constraints: list[str]) -> It
 
 
 def _lines(path: Path) -> Iterator[str]:
+    if path.suffix in (".toml", ".lock"):
+        raise UsageError(f"{path} is no requirements file; make one of it: uv export --format requirements.txt")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
