@@ -15,6 +15,7 @@ import pytest
 from conftest import Ran, Run
 from environments import Place, make_place
 from package_index import UV, serving, settings_of, write_wheel
+from terminal import on_terminal, plain
 
 from modelreg import Capture, ConflictError, EnvironmentMismatchError, Origin, Package, Python, Registry
 from modelreg.environment.installer import find_installer
@@ -281,6 +282,14 @@ def test_the_command_says_what_it_made(quick: Run, fraud: Registry) -> None:
     }
 
 
+def test_a_terminal_is_told_of_each_step(fraud: Registry, tmp_path: Path) -> None:
+    command = ("env", "create", "fraud", "made", "--group", "train")
+    first, *rest = plain(on_terminal(*command, columns=200, MODELREG_REGISTRY=str(tmp_path / "registry")))
+    assert first.startswith("Making made with Python ")
+    assert rest[:2] == ["Installing 3 packages with uv", "Verifying"]
+    assert rest[-1] == "made"
+
+
 def test_a_pulled_folder_is_enough(quick: Run, fraud: Registry) -> None:
     assert quick("pull", "fraud").code == 0
     ran = quick("env", "create", "fraud/1", "made", "--group", "train", "-q", MODELREG_REGISTRY="nonsense://nowhere")
@@ -295,6 +304,9 @@ def test_a_command_runs_in_the_environment_with_its_words_and_its_exit_code(run:
     code = "import sys, os, alpha; print(sys.argv[1:], os.environ['VIRTUAL_ENV'] == sys.prefix); sys.exit(7)"
     ran = _ran(run, "python", "-c", code, "--group", "x y")
     assert (ran.code, ran.out, ran.err) == (7, "['--group', 'x y'] True\n", "")
+    ran = _ran(run, "python", MODELREG_CACHE=str(Path(__file__) / "cache"))
+    assert ran.code == 7
+    assert ran.err.endswith("choose another folder with MODELREG_CACHE\n")
     ran = _ran(run, "no-such-command")
     assert (ran.code, ran.out) == (4, "")
     assert ran.err.startswith("error: there is no command no-such-command")

@@ -1,5 +1,6 @@
 """modelreg export."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,9 @@ from modelreg.cli.options import (
     ReferenceOrPathArgument,
     RegistryOption,
 )
+
+_LOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
+"""What a lock must be called (PEP 751)."""
 
 
 def export(
@@ -71,6 +75,8 @@ def export(
             say(note)
     if output is not None:
         write_text(output, exported.text)
+        if form == "pylock" and not _LOCK.fullmatch(output.name):
+            warn(f"pip and uv take {output.name} for no lock; call it pylock.toml or pylock.NAME.toml")
     if json:
         print_json(exported_json(exported, output))
     elif output is None:
