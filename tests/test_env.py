@@ -20,7 +20,7 @@ from terminal import on_terminal, plain
 from modelreg import Capture, ConflictError, EnvironmentMismatchError, Origin, Package, Python, Registry
 from modelreg.environment.installer import find_installer
 from modelreg.environment.pythons import find_python
-from modelreg.environment.rebuild import PARTIAL
+from modelreg.environment.rebuild import PARTIAL, _made_whole
 from modelreg.errors import NotFoundError
 from modelreg.locks import held
 from modelreg.store.local import LocalStore
@@ -168,6 +168,15 @@ def test_two_at_once_do_not_make_one_folder(fraud: Registry, tmp_path: Path) -> 
         assert mine is not None
         with pytest.raises(ConflictError, match="is being made by somebody else"):
             fraud.create_env("fraud", tmp_path / "made")
+
+
+def test_what_somebody_else_made_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "pyvenv.cfg").touch()
+    with pytest.raises(ConflictError, match="was filled by somebody else meanwhile"), _made_whole(folder):
+        pytest.fail("it was about to be cleared")
+    assert [path.name for path in folder.iterdir()] == ["pyvenv.cfg"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt a process from outside")
