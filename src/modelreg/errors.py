@@ -64,6 +64,12 @@ class StoreError(ModelregError):
     exit_code = 8
 
 
+class ImageRegistryError(ModelregError):
+    """An image registry cannot be reached, or answers with what it should not."""
+
+    exit_code = 8
+
+
 class KeyExistsError(StoreError):
     """The key to be created is taken. Raised by stores; the protocol settles what it means."""
 
