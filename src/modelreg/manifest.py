@@ -9,6 +9,7 @@ from modelreg.canonical import MAX_BYTES, encode
 from modelreg.digest import sha256_of
 from modelreg.environment.record import Environment
 from modelreg.errors import IntegrityError, UsageError
+from modelreg.events import ImageNote, read_images
 from modelreg.fields import Fields, present
 from modelreg.paths import check_paths
 from modelreg.records import File, Imports, Tree, content_addressed
@@ -50,6 +51,8 @@ class Manifest:
         }
         if environment.unavailable:
             mapping["unavailable"] = [f"{package.name}=={package.version}" for package in environment.unavailable]
+        if version.images:
+            mapping["images"] = {target: present(image) for target, image in version.images.items()}
         return mapping | {
             "environment_digest": version.environment.digest,
             "environment": dict(self.environment_record),
@@ -73,6 +76,7 @@ class Manifest:
 _EXPLAINED = {
     "dependencies": "\n# What to install, exactly; pip takes each line.\n",
     "unavailable": "\n# Installed from a folder or a file of another machine; pip has no way to get it.\n",
+    "images": "\n# Images that hold this environment, when this was written.\n",
     "environment_digest": "\n# The same for verify-env, with the digest that proves it whole.\n",
 }
 
@@ -91,6 +95,7 @@ class PulledManifest:
     created: str
     files: tuple[File, ...]
     environment: Environment
+    images: Mapping[str, ImageNote]
 
     @property
     def reference(self) -> str:
@@ -129,6 +134,7 @@ class PulledManifest:
             fields.time("created"),
             files,
             environment,
+            read_images(fields.optional_child("images")),
         )
 
 

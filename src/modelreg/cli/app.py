@@ -19,6 +19,7 @@ from modelreg.cli.diff import diff
 from modelreg.cli.doctor import doctor
 from modelreg.cli.gc import gc
 from modelreg.cli.history import history
+from modelreg.cli.image import image
 from modelreg.cli.init import init
 from modelreg.cli.list import list_
 from modelreg.cli.output import say
@@ -55,6 +56,7 @@ for name, command in (
 ):
     app.command(name)(command)
 app.add_typer(alias, name="alias")
+app.add_typer(image, name="image")
 
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)

@@ -42,6 +42,13 @@ def register(
     allow_mismatch: Annotated[
         bool, typer.Option("--allow-mismatch", help="Take a model made with other versions than the environment's.")
     ] = False,
+    image: Annotated[
+        list[str] | None,
+        typer.Option("--image", metavar="TARGET=IMAGE", help="An image with this environment: serve=registry/fraud:3."),
+    ] = None,
+    no_image_check: Annotated[
+        bool, typer.Option("--no-image-check", help="Ask no image registry; the image needs a digest.")
+    ] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -72,6 +79,8 @@ def register(
             aliases=alias or (),
             if_changed=if_changed,
             allow_mismatch=allow_mismatch,
+            images=pairs("--image", image),
+            check_images=not no_image_check,
             progress=progress,
         )
     if not quiet:

@@ -72,13 +72,13 @@ def _is_kept_whole(path: str, name: str, parent: str) -> bool:
 
 
 def _whole(file: IO[bytes]) -> bytes:
-    return file.read(MAX_KEPT)
+    return file.read()  # of at most MAX_KEPT
 
 
 def _headers(file: IO[bytes]) -> bytes:
     """Read metadata without the description, which may be a whole page."""
-    data = file.read(MAX_KEPT).replace(b"\r\n", b"\n")
-    return data.split(b"\n\n", 1)[0] + b"\n"
+    head, end, _ = file.read().replace(b"\r\n", b"\n").partition(b"\n\n")
+    return head + end
 
 
 def _first_lines(file: IO[bytes]) -> bytes:

@@ -10,7 +10,7 @@ from typing import IO, NamedTuple, cast
 
 from modelreg.errors import IntegrityError, ModelregError, UsageError
 from modelreg.image.document import Descriptor
-from modelreg.image.kept import reader_of
+from modelreg.image.kept import MAX_KEPT, reader_of
 from modelreg.image.source import ImageSource, verified
 
 FILE, FOLDER, LINK, HARD_LINK, HIDDEN, OPAQUE = "file", "folder", "link", "hard link", "hidden", "opaque"
@@ -113,7 +113,9 @@ def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, also: f
         return Entry(LINK, path, member.linkname)
     if member.islnk():
         return Entry(HARD_LINK, path, inside(member.linkname))
-    reader = (reader_of(path, member.size) or (_whole if path in also else None)) if member.isreg() else None
+    reader = reader_of(path, member.size) if member.isreg() else None
+    if path in also and member.size <= MAX_KEPT:
+        reader = _whole
     file = archive.extractfile(member) if reader else None
     return Entry(FILE, path, reader(file).decode("latin-1") if reader and file else None)
 
@@ -125,7 +127,7 @@ def inside(path: str) -> str | None:
 
 
 def _whole(file: IO[bytes]) -> bytes:
-    return file.read(_MAX_HEADER)
+    return file.read()
 
 
 class _Member(tarfile.TarInfo):

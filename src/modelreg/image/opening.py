@@ -38,16 +38,22 @@ class Image:
         return self.source.name
 
     @property
+    def is_remote(self) -> bool:
+        """Whether it is in an image registry, so that others can get it."""
+        return not _is_path(self.name)
+
+    @property
     def platform(self) -> ImagePlatform:
         """What it runs on."""
         return self.config.platform
 
 
-def open_image(name: str, platform: ImagePlatform | None = None) -> Image:
+def open_image(name: str, platform: str | None = None, *, prefer: ImagePlatform | None = None) -> Image:
     """Open an image: `registry/team/fraud:3`, an OCI layout, or an archive of `docker save`, with `:TAG` if need be.
 
     A name that has a `/` before anything else, a `.` or a `~`, or that is there as a file, is one of this machine.
-    platform: which one of an index.
+    platform: `linux/amd64`: the one of an index, or what the only one must be. prefer: which one of an index, where
+    nothing else says so.
 
     Raises:
         UsageError: it is no name of an image, or has several platforms and none was chosen.
@@ -55,20 +61,20 @@ def open_image(name: str, platform: ImagePlatform | None = None) -> Image:
         IntegrityError: its documents are damaged.
         AccessDeniedError, ImageRegistryError: the image registry gives none.
     """
+    wanted = ImagePlatform.parse(platform) if platform is not None else None
     source = _source(name)
     data = source.manifest()
     digest = f"sha256:{sha256_of(data)}"
-    wanted = ImageReference.parse(name).digest if "@" in name and not _is_path(name) else None
-    if wanted not in (None, digest):
-        raise IntegrityError(f"{source.name}: the image registry answered with {digest}; it is not to be trusted")
+    if source.digest not in (None, digest):
+        raise IntegrityError(f"{source.name}: what was answered has the digest {digest}; it was damaged or replaced")
     try:
         if is_index(data):
-            data = manifest_by_digest(source, _choose(read_index(data), platform, source.name).digest)
+            data = manifest_by_digest(source, _choose(read_index(data), wanted or prefer, source.name).digest)
         manifest = read_manifest(data)
         config = read_config(document(source, manifest.config))
     except IntegrityError as error:
         raise _told(source.name, error) from None
-    if platform is not None and not config.platform.serves(platform):
+    if wanted is not None and not config.platform.serves(wanted):
         raise NotFoundError(f"{source.name} is for {config.platform}, not for {platform}")
     return Image(source, digest, manifest, config)
 

@@ -9,8 +9,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
 from modelreg import __version__
-from modelreg.digest import CHUNK
-from modelreg.errors import AccessDeniedError, ImageRegistryError, ModelregError, NotFoundError
+from modelreg.digest import CHUNK, sha256_of
+from modelreg.errors import AccessDeniedError, ImageRegistryError, IntegrityError, ModelregError, NotFoundError
 from modelreg.image.credentials import Credentials, credentials_for
 from modelreg.image.document import INDEXES, MANIFESTS, Descriptor
 from modelreg.image.reference import DOCKER_HUB, ImageReference
@@ -47,6 +47,11 @@ class RemoteImage:
         """The reference, in full."""
         return str(self._reference)
 
+    @property
+    def digest(self) -> str | None:
+        """The digest that the reference has."""
+        return self._reference.digest
+
     def manifest(self, digest: str | None = None) -> bytes:
         """Return the index or manifest with this digest; without one, that which the reference selects."""
         path = f"/manifests/{digest or self._reference.selector}"
@@ -58,10 +63,13 @@ class RemoteImage:
                     raise ImageRegistryError(
                         f"{self.name}: the answer is too large to be a manifest; is it a registry?"
                     )
+            said = answer.headers.get("Docker-Content-Digest", "")
+        if not (digest or self.digest) and said.startswith("sha256:") and said != f"sha256:{sha256_of(data)}":
+            raise IntegrityError(f"{self.name}: the image registry gives the digest {said}, but its bytes have another")
         return data
 
-    def digest(self) -> str | None:
-        """Return the digest that the registry gives for the reference; None where it gives none."""
+    def current_digest(self) -> str | None:
+        """Return the digest that the registry gives for the reference now; None where it gives none."""
         path = f"/manifests/{self._reference.selector}"
         with self._get(path, {"Accept": ", ".join((*INDEXES, *MANIFESTS))}, method="HEAD") as answer:
             return answer.headers.get("Docker-Content-Digest")

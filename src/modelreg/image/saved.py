@@ -1,12 +1,14 @@
 """Images on this machine: an OCI layout, as a folder or in a tar, and the archive that `docker save` writes."""
 
+import posixpath
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Protocol, TypeVar
 
-from modelreg.digest import CHUNK, is_sha256
+from modelreg.canonical import encode
+from modelreg.digest import CHUNK, is_sha256, sha256_of
 from modelreg.errors import IntegrityError, NotFoundError, UsageError
 from modelreg.fields import Fields
 from modelreg.image.document import Descriptor, is_index, parse_json, read_index
@@ -20,12 +22,12 @@ Chosen = TypeVar("Chosen")
 class _Files(Protocol):
     """A folder, or the members of a tar, by path."""
 
-    def open(self, path: str) -> IO[bytes] | None:
-        """Return an open file, or None where there is none."""
+    def open(self, path: str) -> AbstractContextManager[IO[bytes] | None]:
+        """Open a file while it is in use; None where there is none."""
         ...
 
-    def size(self, path: str) -> int:
-        """Return the size of a file that is there, in bytes."""
+    def size(self, path: str) -> int | None:
+        """Return the size of a file in bytes; None where there is none."""
         ...
 
 
@@ -57,34 +59,44 @@ class _Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def open(self, path: str) -> IO[bytes] | None:
-        try:
-            return open(self._path / path, "rb")  # noqa: PTH123  # whoever asked closes it
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
+    @contextmanager
+    def open(self, path: str) -> Iterator[IO[bytes] | None]:
+        if self.size(path) is None:
+            yield None
+            return
+        with (self._path / path).open("rb") as file:
+            yield file
 
-    def size(self, path: str) -> int:
-        return (self._path / path).stat().st_size
+    def size(self, path: str) -> int | None:
+        place = self._path / path
+        return place.stat().st_size if place.is_file() else None
 
 
 class _Tar:
     """An archive; a compressed one is read from its beginning for each file."""
 
     def __init__(self, path: Path) -> None:
-        self._archive = tarfile.open(path)  # noqa: SIM115  # it is read for as long as the image is
-        self._members = {member.name.removeprefix("./"): member for member in self._archive}
+        self._path = path
+        with tarfile.open(path) as archive:
+            members = {posixpath.normpath(member.name): member for member in archive}
+        # An engine writes a layer that stands twice once, and a link for the other.
+        linked = {name: _target(name, member) for name, member in members.items() if member.issym() or member.islnk()}
+        self._members = members | {name: members[target] for name, target in linked.items() if target in members}
 
-    def open(self, path: str) -> IO[bytes] | None:
+    @contextmanager
+    def open(self, path: str) -> Iterator[IO[bytes] | None]:
         member = self._members.get(path)
-        try:
-            return self._archive.extractfile(member) if member else None
-        except KeyError:  # a link to what is not there
-            return None
+        with tarfile.open(self._path) as archive:
+            yield archive.extractfile(member) if member and member.isreg() else None
 
-    def size(self, path: str) -> int:
-        member = self._members[path]
-        target = self._archive.extractfile(member) if member.islnk() or member.issym() else None
-        return target.seek(0, 2) if target else member.size
+    def size(self, path: str) -> int | None:
+        member = self._members.get(path)
+        return member.size if member and member.isreg() else None
+
+
+def _target(name: str, member: tarfile.TarInfo) -> str:
+    beside = posixpath.dirname(name) if member.issym() else ""
+    return posixpath.normpath(posixpath.join(beside, member.linkname))
 
 
 class _Layout:
@@ -93,10 +105,10 @@ class _Layout:
     def __init__(self, path: Path, files: _Files, chosen: Descriptor) -> None:
         self.name = str(path)
         self._files = files
-        self._digest = chosen.digest
+        self.digest: str | None = chosen.digest
 
     def manifest(self, digest: str | None = None) -> bytes:
-        wanted = digest or self._digest
+        wanted = digest or self.digest or ""
         data = _small(self._files, _blob(wanted))
         if data is None:
             raise NotFoundError(f"{self.name} holds no {wanted}; it was not copied whole")
@@ -111,6 +123,7 @@ class _Saved:
 
     def __init__(self, path: Path, files: _Files, saved: bytes, tag: str | None) -> None:
         self.name = str(path)
+        self.digest = None
         self._files = files
         with _told(path):
             images = Fields({"images": parse_json(saved)}).children("images")
@@ -123,9 +136,6 @@ class _Saved:
             if len(digests) != len(layers) or not all(is_sha256(digest.removeprefix("sha256:")) for digest in digests):
                 raise IntegrityError("is damaged: its layers are not those of its configuration")
         self._places = dict(zip(digests, layers, strict=True))
-        from modelreg.canonical import encode
-        from modelreg.digest import sha256_of
-
         self._config = f"sha256:{sha256_of(config)}"
         self._places[self._config] = entry.text("Config")
         described = [self._describe(digest, _PLAIN) for digest in digests]
@@ -140,10 +150,9 @@ class _Saved:
         return _pieces(self._files, self._places[descriptor.digest], self.name)
 
     def _describe(self, digest: str, media_type: str) -> dict[str, object]:
-        try:
-            size = self._files.size(self._places[digest])
-        except (KeyError, OSError):
-            raise NotFoundError(f"{self.name} holds no {self._places[digest]}; it was not copied whole") from None
+        size = self._files.size(self._places[digest])
+        if size is None:
+            raise NotFoundError(f"{self.name} holds no {self._places[digest]}; it was not copied whole")
         return {"mediaType": media_type, "digest": digest, "size": size}
 
 
@@ -169,19 +178,17 @@ def _only(path: Path, named: Mapping[str, Chosen], tag: str | None) -> Chosen:
 
 
 def _small(files: _Files, path: str) -> bytes | None:
-    opened = files.open(path)
-    if opened is None:
+    """Return a document; None where there is none, or what is too large to be one."""
+    if (files.size(path) or MAX_DOCUMENT + 1) > MAX_DOCUMENT:
         return None
-    with opened as file:
-        data = file.read(MAX_DOCUMENT + 1)
-    return data if len(data) <= MAX_DOCUMENT else None
+    with files.open(path) as file:
+        return file.read() if file else None
 
 
 def _pieces(files: _Files, path: str, name: str) -> Iterator[bytes]:
-    opened = files.open(path)
-    if opened is None:
-        raise NotFoundError(f"{name} holds no {path}; it was not copied whole")
-    with opened as file:
+    with files.open(path) as file:
+        if file is None:
+            raise NotFoundError(f"{name} holds no {path}; it was not copied whole")
         while piece := file.read(CHUNK):
             yield piece
 

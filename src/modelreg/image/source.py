@@ -23,6 +23,11 @@ class ImageSource(Protocol):
         """The image as a person would name it."""
         ...
 
+    @property
+    def digest(self) -> str | None:
+        """The digest that its name has; None where it has none."""
+        ...
+
     def manifest(self, digest: str | None = None) -> bytes:
         """Return the index or manifest with this digest; without one, what the image's own name stands for.
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from modelreg.registry.doctor import Diagnosis
     from modelreg.registry.gc import Collected
     from modelreg.registry.history import Happening
+    from modelreg.registry.image import Attached
     from modelreg.registry.pull import Pulled
     from modelreg.registry.register import Registered
     from modelreg.registry.verify import EnvironmentReport
@@ -98,6 +99,8 @@ class Registry:
         aliases: Sequence[str] = (),
         if_changed: bool = False,
         allow_mismatch: bool = False,
+        images: Mapping[str, str] | None = None,
+        check_images: bool = True,
         progress: ProgressCallback | None = None,
     ) -> "Registered":
         """Register a file or a folder as a new version, together with an environment.
@@ -106,10 +109,12 @@ class Registry:
         python: the interpreter whose environment is captured; see `find_interpreter`. `capture`: one captured already.
         aliases: point these at the version. if_changed: return the newest version that holds the same bytes and
         environment, if there is one.
-        allow_mismatch: take a model that says it was made with other versions than those of the environment.
+        allow_mismatch: take a model that says it was made with other versions than those of the environment, and
+        images that do not fit it. images: by target, as for `attach_image`; they are looked at before anything is
+        written.
 
         Raises:
-            EnvironmentMismatchError: the model was made with other versions.
+            EnvironmentMismatchError: the model was made with other versions, or an image does not fit.
             UsageError, NotFoundError, UnsafePathError: what was given cannot be registered.
             EnvironmentUnreadableError: the environment cannot be captured.
             ConflictError: a file changed meanwhile.
@@ -120,14 +125,36 @@ class Registry:
 
         for alias in aliases:
             check_alias_name(alias)
+        notes = {}
+        if images:
+            from modelreg.environment.capture import capture as captured
+            from modelreg.environment.capture import find_interpreter
+            from modelreg.registry.image import look_at_image
+
+            capture = capture or captured(find_interpreter(python))
+            for target, image in images.items():
+                notes[target] = look_at_image(
+                    image,
+                    target,
+                    capture.environment,
+                    check=check_images,
+                    allow_mismatch=allow_mismatch,
+                    progress=progress,
+                ).image
         submitted = submission(
             Path(path), name, python, capture, tags, params, metrics, description, allow_mismatch=allow_mismatch
         )
         self._refuse_itself(submitted.files)
         registered = register(self._store, submitted, if_changed=if_changed, progress=progress)
+        if notes:
+            from modelreg.registry.annotate import annotate
+
+            annotate(self._store, registered.version, actor(), images=notes)
         for alias in aliases:
             self.set_alias(registered.version, alias, why="registered", force=True)
-        return replace(registered, version=self.resolve(registered.version.reference)) if aliases else registered
+        if notes or aliases:
+            return replace(registered, version=self.resolve(registered.version.reference))
+        return registered
 
     def models(self, on_damage: Callable[[IntegrityError], None] | None = None) -> tuple[Model, ...]:
         """Return the models that have a live version, by name.
@@ -357,6 +384,41 @@ class Registry:
             description=None if description is None else checked_text("description", description),
             remove_tags=tuple(remove_tags),
         )
+
+    def attach_image(
+        self,
+        reference: str | Reference | Version,
+        image: str,
+        *,
+        target: str,
+        platform: str | None = None,
+        check: bool = True,
+        allow_mismatch: bool = False,
+        progress: ProgressCallback | None = None,
+    ) -> "Attached":
+        """Record an image that holds a version's environment, by the digest that its name has now.
+
+        target: `base`, `train` or `serve`. platform: which one of a multi-platform image; the environment's when not
+        given. check: ask the image registry, and compare the image with the pins; without it a digest must be given.
+        allow_mismatch: record it although it does not fit.
+
+        Raises:
+            EnvironmentMismatchError: the image does not fit.
+            NotFoundError: the image registry does not know the image; also as `resolve`.
+            UsageError: it is no image's name, or has no digest; also as `resolve`.
+            AccessDeniedError, ImageRegistryError, IntegrityError: the image cannot be read.
+        """
+        from modelreg.registry.annotate import annotate
+        from modelreg.registry.image import look_at_image
+        from modelreg.registry.show import read_environment
+
+        version = reference if isinstance(reference, Version) else self.resolve(reference)
+        wanted = read_environment(self._store, version)[1]
+        attached = look_at_image(
+            image, target, wanted, platform=platform, check=check, allow_mismatch=allow_mismatch, progress=progress
+        )
+        annotate(self._store, version, actor(), images={target: attached.image})
+        return attached
 
     def delete(self, reference: str | Reference | Version, *, why: str = "") -> Version:
         """Delete a version: it can be restored until a garbage collection takes its files. Numbers never come back.
