@@ -12,6 +12,7 @@ from pathlib import Path
 import bucket_servers
 import pytest
 from bucket_servers import fake_gcs, ministack, rclone, seaweedfs  # noqa: F401  # fixtures
+from environments import find_uv
 from folders import FILES, write_files
 from hypothesis import HealthCheck, settings
 from memory_store import MemoryStore
@@ -75,6 +76,15 @@ def gcs_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def registry(store: Store) -> Registry:
     """An empty registry on each kind of store."""
     return Registry(store)
+
+
+@pytest.fixture
+def uv() -> Path:
+    """The installer uv; it comes with the dependency group `test`."""
+    found = find_uv()
+    if found is None:
+        pytest.skip("uv is missing: pip install uv")
+    return found
 
 
 @pytest.fixture

@@ -1,11 +1,17 @@
 """Real environments, made by hand in a moment: a virtual environment, and distributions written straight into it."""
 
+import base64
+import csv
+import hashlib
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,21 +93,41 @@ def add(
     return info
 
 
-def make_wheel(folder: Path, name: str, version: str) -> Path:
-    """Write the smallest wheel that pip installs."""
+def make_wheel(
+    folder: Path,
+    name: str,
+    version: str,
+    *,
+    requires: tuple[str, ...] = (),
+    modules: Mapping[str, str] | None = None,
+    tag: str = "py3-none-any",
+) -> Path:
+    """Write a small wheel, whole: with the digests of its files, as every build tool does."""
     info = f"{name}-{version}.dist-info"
-    path = folder / f"{name}-{version}-py3-none-any.whl"
+    path = folder / f"{name}-{version}-{tag}.whl"
     folder.mkdir(exist_ok=True)
+    needed = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
     files = {
-        f"{name}.py": "",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        **({f"{name}.py": ""} if modules is None else modules),
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needed}",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
-    record = "".join(f"{file},,\n" for file in (*files, f"{info}/RECORD"))
+    record = io.StringIO()
+    rows = csv.writer(record, lineterminator="\n")
+    for file, text in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+        rows.writerow((file, f"sha256={digest}", len(text.encode())))
+    rows.writerow((f"{info}/RECORD", "", ""))
     with zipfile.ZipFile(path, "w") as wheel:
-        for file, text in {**files, f"{info}/RECORD": record}.items():
+        for file, text in {**files, f"{info}/RECORD": record.getvalue()}.items():
             wheel.writestr(file, text)
     return path
+
+
+def find_uv() -> Path | None:
+    """Return uv, beside the interpreter that runs the tests or on the PATH."""
+    found = shutil.which("uv", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))))
+    return None if found is None else Path(found)
 
 
 def frozen(text: str) -> set[str]:

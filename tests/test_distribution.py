@@ -22,8 +22,9 @@ def distribution(direct_url: object = None, **fields: object) -> dict[str, Any]:
 
 
 def read(found: dict[str, Any]) -> tuple[Package, tuple[str, ...]]:
-    (package,), remarks = read_distributions([found])
-    return package, remarks
+    made_sense_of = read_distributions([found])
+    (package,) = made_sense_of.packages
+    return package, made_sense_of.remarks
 
 
 ORIGINS: dict[str, tuple[dict[str, Any], Origin | None]] = {
@@ -88,14 +89,16 @@ ORIGINS: dict[str, tuple[dict[str, Any], Origin | None]] = {
 @pytest.mark.parametrize(("found", "origin"), ORIGINS.values(), ids=ORIGINS)
 def test_the_origin_is_what_the_installer_left_behind(found: dict[str, Any], origin: Origin | None) -> None:
     package, remarks = read(found)
-    assert (package, remarks) == (Package("pkg", "1.0", origin=origin), ())
+    assert (package.origin, remarks) == (origin, ())
     assert "anna" not in repr(package)
 
 
 def test_an_egg_link_makes_editable_what_lies_in_the_folder_it_names() -> None:
     link = {"folder": SITE, "file": "pkg.egg-link", "target": "/home/anna/pkg"}
     found = distribution(folder="/home/anna/pkg", file="pkg.egg-info")
-    assert read_distributions([link, found]) == ((Package("pkg", "1.0", origin=Origin("editable")),), ())
+    linked = read_distributions([link, found])
+    assert (linked.packages, linked.remarks) == ((Package("pkg", "1.0", origin=Origin("editable")),), ())
+    assert linked.editable == {"pkg": "/home/anna/pkg"}
 
 
 DAMAGED = [
@@ -233,10 +236,9 @@ def test_name_and_version_are_the_metadatas_else_the_folders(
     "file", [".dist-info", "pkg.dist-info", "-1.0.dist-info", "pkg-.dist-info", "p/kg-1.0.dist-info"]
 )
 def test_what_has_no_name_or_no_version_is_left_out_and_remarked(file: str) -> None:
-    assert read_distributions([{"folder": SITE, "file": file}]) == (
-        (),
-        (f"{file} has no valid name or no valid version, so it was left out",),
-    )
+    left_out = read_distributions([{"folder": SITE, "file": file}])
+    assert left_out.packages == ()
+    assert left_out.remarks == (f"{file} has no valid name or no valid version, so it was left out",)
 
 
 def test_no_remark_names_a_path() -> None:
@@ -249,7 +251,7 @@ def test_no_remark_names_a_path() -> None:
         {"folder": SITE, "file": "pkg.dist-info"},
         {**distribution(), "direct_url": "{"},
     ]
-    _, remarks = read_distributions(found)
+    remarks = read_distributions(found).remarks
     assert len(remarks) == len(found) + 2  # the one name is there three times more
     assert not any("/" in remark for remark in remarks)
 
@@ -259,4 +261,4 @@ def test_tooling_that_is_there_twice_and_the_same_version_elsewhere_are_not_odd(
         distribution(name="pip", version=version, folder=folder) for version, folder in (("1", SITE), ("2", "/usr/x"))
     ]
     same = [distribution(), distribution(folder="/usr/lib/python3.11/site-packages")]
-    assert read_distributions([*twice, *same])[1] == ()
+    assert read_distributions([*twice, *same]).remarks == ()

@@ -127,7 +127,10 @@ def test_register_takes_images_and_looks_at_them_first(
         beside.register(model, "fraud", capture=captured, images=images)
     assert beside.models() == ()
     registered = beside.register(model, "fraud", capture=captured, images=images, allow_mismatch=True)
-    assert [image.fits for image in registered.version.images.values()] == [True, False]
+    assert {target: image.fits for target, image in registered.version.images.items()} == {
+        "train": False,
+        "serve": True,
+    }
     ran = quick("register", str(model), "fraud", "--image", f"serve={server.host}/team/fraud:nothing")
     assert ran.code == 4
     assert len(beside.versions("fraud")) == 1

@@ -1,11 +1,16 @@
 """modelreg register."""
 
 import json
+import re
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from conftest import Run
+from environments import make_place
 
-from modelreg import Capture, Registry
+from modelreg import Capture, EnvironmentMismatchError, Origin, Package, Registry
 
 
 def test_a_registered_model_is_version_1_and_holds_its_bytes(
@@ -38,3 +43,41 @@ def test_a_registry_does_not_register_itself(run: Run, tmp_path: Path) -> None:
     ran = run("register", str(folder), "fraud", "--registry", str(folder / "registry"))
     assert ran.code == 2
     assert "lies in what is to be registered" in ran.err
+
+
+def _with_editable(captured: Capture) -> Capture:
+    ours = Package("ours", "0.3", origin=Origin("editable", vcs="git", commit="c" * 40, dirty=True))
+    packages = (*captured.environment.packages[:2], ours, *captured.environment.packages[2:])
+    return replace(captured, environment=replace(captured.environment, packages=packages))
+
+
+def test_a_strict_registration_refuses_what_cannot_be_built_again(
+    registry: Registry, model: Path, captured: Capture
+) -> None:
+    sentence = (
+        "ours 0.3 cannot be installed elsewhere: it comes from an editable folder of this machine, at commit "
+        "cccccccccccc with changes; publish or commit what is missing, or register without --strict-env"
+    )
+    with pytest.raises(EnvironmentMismatchError, match=re.escape(sentence)):
+        registry.register(model, "fraud", capture=_with_editable(captured), strict_env=True)
+    assert registry.models() == ()
+    assert registry.register(model, "fraud", capture=captured, strict_env=True).created
+    assert registry.register(model, "fraud", capture=_with_editable(captured)).created
+
+
+def test_what_was_in_no_commit_is_said_and_strictly_refused(run: Run, model: Path) -> None:
+    def git(*arguments: str) -> None:
+        author = ("-c", "user.name=Anna", "-c", "user.email=anna@example.org", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", *author, *arguments], check=True, capture_output=True)
+
+    python = str(make_place(Path("venv")).python)
+    Path("train.py").write_text("1\n", encoding="utf-8")
+    git("init", "-q")
+    git("add", "train.py")
+    git("commit", "-qm", "one")
+    assert "in no commit" not in run("register", str(model), "fraud", "--python", python).err
+    Path("train.py").write_text("2\n", encoding="utf-8")
+    said = run("register", str(model), "fraud", "--python", python)
+    assert "warning: the git work tree has changes that are in no commit" in said.err
+    refused = run("register", str(model), "fraud", "--python", python, "--strict-env")
+    assert (refused.code, refused.out) == (3, "")

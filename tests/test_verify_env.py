@@ -238,9 +238,9 @@ def test_manifests_in_hidden_folders_and_in_environments_are_passed_over(quick: 
     ("old", "new"),
     [
         ("- pytest==", "- pytest==0"),
-        ("{name: pytest, version: ", "{name: pytest, version: 0"),
+        ('"name": "pytest", ', '"name": "pytest-x", '),
         ("\npython: 3", "\npython: 9"),
-        ("version: 3", "version: 4"),
+        ('"version": "3.', '"version": "4.'),
     ],
     ids=["a dependency", "the environment", "Python", "Python in the environment"],
 )

@@ -86,7 +86,7 @@ def _source(manifest: Manifest) -> dict[str, str]:
 def _imports(manifest: Manifest) -> dict[str, str]:
     imports = manifest.version.record.imports
     names = imports.names if imports else {}
-    return {f"{module}.{name}": "imported" for module, found in names.items() for name in found}
+    return {f"{module}.{name}".rstrip("."): "imported" for module, found in names.items() for name in found or ("",)}
 
 
 def _images(manifest: Manifest) -> dict[str, str]:

@@ -26,6 +26,7 @@ _BY_HEAD = (
     (b"GGUF", "gguf"),
     (b"\x93NUMPY", "npy"),
     (b"tree\nversion=", "lightgbm"),
+    (b'{"learner":', "xgboost"),
 )
 _BY_MEMBER = (("/data.pkl", "torch"), ("metadata.json", "keras"), ("schema.json", "skops"), (".npy", "npz"))
 _SAMPLE = 16

@@ -1,34 +1,42 @@
 """The manifest: a version joined with its files and its environment, as YAML for people and as values for scripts."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from modelreg.canonical import MAX_BYTES, encode
+from modelreg.canonical import MAX_BYTES, decode, encode
 from modelreg.digest import sha256_of
 from modelreg.environment.record import Environment
 from modelreg.errors import IntegrityError, UsageError
 from modelreg.events import ImageNote, read_images
 from modelreg.fields import Fields, present
 from modelreg.paths import check_paths
-from modelreg.records import File, Imports, Tree, content_addressed
+from modelreg.records import File, Group, Imports, Roles, Tree, VersionRecord, content_addressed
 from modelreg.reference import check_model_name
 from modelreg.version import Version
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that is known of a version. environment_record: as stored, unknown fields included."""
+    """All that is known of a version.
+
+    environment_record: as stored, unknown fields included. version_record: its bytes as stored; without them, those
+    that this modelreg writes, which are the same unless another one added fields.
+    """
 
     version: Version
     tree: Tree
     environment: Environment
     environment_record: Mapping[str, object]
+    version_record: bytes = b""
 
     def to_mapping(self) -> dict[str, object]:
         """Return it with numbers as numbers, for JSON and YAML."""
         version, environment = self.version, self.environment
+        record = self.version_record or version.record.to_bytes()
         artifact = present(version.artifact) | {"files": [present(file) for file in self.tree.files]}
         mapping: dict[str, object] = {
             "model": version.model,
@@ -43,7 +51,7 @@ class Manifest:
             "source": present(version.source) if version.source else {},
             "copied_from": present(version.record.copied_from) if version.record.copied_from else {},
             "capture": present(version.capture),
-            "imports": _imports(version.record.imports),
+            **_needs(decode(record)),
             "artifact": artifact,
             "python": environment.python.version,
             "platform": str(environment.platform),
@@ -56,6 +64,7 @@ class Manifest:
         return mapping | {
             "environment_digest": version.environment.digest,
             "environment": dict(self.environment_record),
+            "version_record": record.decode(),
         }
 
     def to_yaml(self) -> str:
@@ -63,21 +72,29 @@ class Manifest:
         version = self.version
         head = (
             f"# {version.reference}, registered {version.created} by {_one_line(version.created_by)}.\n"
-            "# Written by modelreg; verify-env notices when the environment part is edited.\n"
+            "# Written by modelreg; verify-env notices when what it goes by is edited.\n"
         )
         sections = (
-            _dump({name: value}, flat=name in ("environment", "artifact", "imports"))
+            _json_section(name, value)
+            if name == "environment" and isinstance(value, dict)
+            else _dump({name: value}, flat=name in _FLAT)
             for name, value in self.to_mapping().items()
             if value not in ("", {}, [], None) or name == "dependencies"
         )
         return head + "".join(_EXPLAINED.get(section.split(":", 1)[0], "") + section for section in sections)
 
 
+_FLAT = ("imports", "roles", "groups", "artifact")
 _EXPLAINED = {
+    "imports": "\n# What the files import when they are loaded, and who provides it.\n",
+    "roles": "\n# What the packages are to the model; those that are not named here are incidental.\n",
+    "groups": "\n# What is needed for what; base is needed for everything.\n",
+    "artifact": "\n# The files.\n",
     "dependencies": "\n# What to install, exactly; pip takes each line.\n",
     "unavailable": "\n# Installed from a folder or a file of another machine; pip has no way to get it.\n",
     "images": "\n# Images that hold this environment, when this was written.\n",
     "environment_digest": "\n# The same for verify-env, with the digest that proves it whole.\n",
+    "version_record": "\n# What the registry holds of this version, as it stands there; record is its sha256.\n",
 }
 
 
@@ -87,7 +104,10 @@ _SHOWN = 100  # characters of a reason
 
 @dataclass(frozen=True, slots=True)
 class PulledManifest:
-    """What a pulled `modelreg.yaml` says: enough to check an environment and a folder without the registry."""
+    """What a pulled `modelreg.yaml` says: enough to check an environment and a folder without the registry.
+
+    imports, groups, roles: as in the version record; None where it says nothing of them, or is not in the manifest.
+    """
 
     model: str
     number: int
@@ -96,6 +116,9 @@ class PulledManifest:
     files: tuple[File, ...]
     environment: Environment
     images: Mapping[str, ImageNote]
+    imports: Imports | None = None
+    groups: Mapping[str, Group] | None = None
+    roles: Roles | None = None
 
     @property
     def reference(self) -> str:
@@ -107,14 +130,14 @@ class PulledManifest:
         """Read a `modelreg.yaml`.
 
         Raises:
-            IntegrityError: it is none, is damaged, or its environment was edited.
+            IntegrityError: it is none, is damaged, or what verify-env goes by was edited.
         """
         fields = Fields(_load(text))
-        record = encode(fields.child("environment").mapping)
+        packages = encode(fields.child("environment").mapping)
         sha256 = fields.digest("environment_digest").removeprefix("sha256:")
-        if sha256_of(record) != sha256:
+        if sha256_of(packages) != sha256:
             raise IntegrityError("was edited: its environment is not the one that was registered; pull it again")
-        environment = Environment.from_mapping(content_addressed("environment", record, sha256))
+        environment = Environment.from_mapping(content_addressed("environment", packages, sha256))
         shown = (fields.texts("dependencies"), fields.text("python"), fields.text("platform"))
         if shown != (tuple(environment.dependencies), environment.python.version, str(environment.platform)):
             raise IntegrityError("was edited: its dependencies are not those that were registered; pull it again")
@@ -127,22 +150,36 @@ class PulledManifest:
             check_model_name(fields.text("model"))
         except UsageError:
             raise fields.damage("model", "is no name of a model") from None
-        return cls(
-            fields.text("model"),
-            fields.integer("version"),
-            fields.digest("record"),
-            fields.time("created"),
-            files,
-            environment,
-            read_images(fields.optional_child("images")),
-        )
+        told = (fields.text("model"), fields.integer("version"), fields.digest("record"), fields.time("created"))
+        record = _version_record(fields, files)
+        needed = (record.imports, record.groups, record.roles) if record else (None, None, None)
+        return cls(*told, files, environment, read_images(fields.optional_child("images")), *needed)
 
 
-def _imports(imports: Imports | None) -> dict[str, object]:
-    if imports is None:
-        return {}
-    names = {module: list(found) for module, found in imports.names.items()}
-    return {"names": names, "versions": dict(imports.versions), "complete": imports.complete}
+def _version_record(fields: Fields, files: tuple[File, ...]) -> VersionRecord | None:
+    """Return the version record in a manifest, and see that the rest says the same; None where there is none."""
+    text = fields.optional_text("version_record")
+    if text is None:
+        return None
+    data = text.encode("utf-8", "surrogatepass")
+    if f"sha256:{sha256_of(data)}" != fields.digest("record"):
+        raise IntegrityError("was edited: its version record is not the one that was registered; pull it again")
+    record = VersionRecord.from_bytes(data, fields.text("model"), fields.integer("version"))
+    proven = {
+        "created": (fields.text("created"), record.created),
+        "environment": (fields.digest("environment_digest"), record.environment.digest),
+        "artifact": (f"sha256:{sha256_of(Tree(files).to_bytes())}", record.artifact.digest),
+        "imports, roles or groups": (encode(_needs(fields.mapping)), encode(_needs(decode(data)))),
+    }
+    for name, (told, registered) in proven.items():
+        if told != registered:
+            raise IntegrityError(f"was edited: its {name} is not what was registered; pull it again")
+    return record
+
+
+def _needs(mapping: Mapping[str, object]) -> dict[str, object]:
+    """Return what a version record, or a manifest, says of what the model needs, unknown fields included."""
+    return {name: mapping[name] for name in ("imports", "roles", "groups") if name in mapping}
 
 
 def as_number(decimal: str) -> int | float:
@@ -170,21 +207,52 @@ def _dump(section: dict[str, object], *, flat: bool) -> str:
     return text
 
 
-def _load(text: str) -> dict[str, object]:
-    import yaml
+def _json_section(name: str, record: Mapping[str, object]) -> str:
+    """Write a record as JSON, which YAML takes, and which is read and written many times as quickly as YAML."""
+    fields = []
+    for field, value in sorted(record.items()):
+        shown = _as_json(value)
+        if isinstance(value, list) and value:
+            shown = "[\n    " + ",\n    ".join(map(_as_json, value)) + "]"
+        fields.append(f'  "{field}": {shown}')
+    return f"{name}: {{\n" + ",\n".join(fields) + "}\n"
 
+
+def _as_json(value: object) -> str:
+    """Return JSON in one line in which everything that YAML would refuse, or a terminal obey, is escaped."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one > "\uffff" else f"\\u{ord(one):04x}" for one in text)
+
+
+_JSON_SECTION = re.compile(r"^environment: (\{\n(?: .*\n)*)", re.MULTILINE)
+
+
+def _load(text: str) -> dict[str, object]:
     if len(text) > MAX_BYTES:
         raise IntegrityError("is too large to be a manifest")
+    section = _JSON_SECTION.search(text)
+    try:
+        record = json.loads(section[1]) if section else None
+    except (ValueError, RecursionError):
+        section = record = None  # somebody's editor wrote it anew; as YAML it may still be what it was
+    value = _load_yaml(text.replace(section[0], "environment: {}\n", 1) if section else text)
+    if not isinstance(value, dict) or "environment" not in value:
+        raise IntegrityError("is no manifest of modelreg")
+    return value if record is None else {**value, "environment": record}
+
+
+def _load_yaml(text: str) -> object:
+    import yaml
+
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         _check_plain(yaml.parse(text, Loader=loader))
-        value = yaml.load(text, Loader=loader)  # noqa: S506  # both loaders are safe ones
+        return yaml.load(text, Loader=loader)  # noqa: S506  # both loaders are safe ones
     except (yaml.YAMLError, ValueError, LookupError, RecursionError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise IntegrityError(f"is not valid YAML: {reason[:_SHOWN]!r}") from None
-    if not isinstance(value, dict) or "environment" not in value:
-        raise IntegrityError("is no manifest of modelreg")
-    return value
 
 
 def _check_plain(events: Iterable[Any]) -> None:

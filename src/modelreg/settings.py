@@ -88,6 +88,16 @@ def project_models() -> dict[str, str]:
     return models
 
 
+def project_file() -> tuple[Path, Mapping[str, Any]] | None:
+    """Return the nearest pyproject.toml, looking upwards from the working directory, and what it holds.
+
+    Raises:
+        UsageError: it is no valid TOML.
+    """
+    project = _nearest_project()
+    return None if project is None else (project, _toml(project))
+
+
 def actor() -> str:
     """Return who is at work: MODELREG_ACTOR, else the CI system's actor, else the login name."""
     name = next((os.environ[variable] for variable in _CI_ACTORS if os.environ.get(variable, "").strip()), None)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from modelreg.events import Annotation, Deletion, ImageNote
+from modelreg.events import TARGETS, Annotation, Deletion, ImageNote
 from modelreg.records import Artifact, CaptureNote, EnvironmentSummary, Source, VersionRecord
 
 
@@ -112,7 +112,8 @@ class Version:
     @property
     def images(self) -> Mapping[str, ImageNote]:
         """Images that hold its environment, by target."""
-        return {target: image for fact in self.annotations for target, image in fact.images.items()}
+        latest = {target: image for fact in self.annotations for target, image in fact.images.items()}
+        return {target: latest[target] for target in TARGETS if target in latest}
 
 
 @dataclass(frozen=True, slots=True)

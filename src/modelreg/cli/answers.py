@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def registered_text(registered: "Registered", captured: "Capture") -> Iterator[str]:
     """Say what was registered, and what a person should know about it."""
+    from modelreg.environment.obstacles import obstacles
+
     version, artifact = registered.version, registered.version.artifact
     if not registered.created:
         yield f"{version} has these bytes and this environment already."
@@ -29,11 +31,10 @@ def registered_text(registered: "Registered", captured: "Capture") -> Iterator[s
     if registered.losses:
         yield f"warning: not kept: {', '.join(registered.losses)}"
     yield from _import_warnings(version)
-    for remark in captured.remarks:
+    for remark in version.capture.remarks:
         yield f"warning: {remark}"
-    for package in captured.environment.unavailable:
-        kind = package.origin.kind if package.origin else "local"
-        yield f"warning: {package.name} {package.version} cannot be installed elsewhere: it comes from {_PLACES[kind]}"
+    for obstacle in obstacles(captured.environment, version.source):
+        yield f"warning: {obstacle}"
 
 
 def _import_warnings(version: Version) -> Iterator[str]:
@@ -45,16 +46,14 @@ def _import_warnings(version: Version) -> Iterator[str]:
             f"warning: the model needs {name} of the script or notebook that made it (__main__.{name}), "
             "so it will not load elsewhere; move it into a module that is installed"
         )
+    for module in imports.missing or ():
+        if module != "__main__":
+            yield (
+                f"warning: the model imports {module}, which no package of the environment provides, "
+                "so it will not load elsewhere; put that into a package, install it, and register again"
+            )
     if not imports.complete:
         yield "warning: the pickle could not be read to its end, so not all that it imports is known"
-
-
-_PLACES = {
-    "editable": "an editable folder of this machine",
-    "directory": "a folder of this machine",
-    "archive": "a file of this machine",
-    "vcs": "a repository of this machine",
-}
 
 
 def registered_json(registered: "Registered") -> dict[str, object]:

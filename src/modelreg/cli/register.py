@@ -36,11 +36,23 @@ def register(
         list[str] | None, typer.Option("--param", metavar="K=V", help="A parameter; may be repeated.")
     ] = None,
     description: Annotated[str, typer.Option("--description", metavar="TEXT", help="What this version is.")] = "",
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group",
+            metavar="GROUP=FILE",
+            help="What serve or train needs: a requirements file, a group of pyproject.toml, or requirements; may be "
+            "repeated.",
+        ),
+    ] = None,
     if_changed: Annotated[
         bool, typer.Option("--if-changed", help="Where bytes and environment are those of a version, print that one.")
     ] = False,
     allow_mismatch: Annotated[
         bool, typer.Option("--allow-mismatch", help="Take a model made with other versions than the environment's.")
+    ] = False,
+    strict_env: Annotated[
+        bool, typer.Option("--strict-env", help="Refuse (exit 3) what cannot be built again elsewhere.")
     ] = False,
     image: Annotated[
         list[str] | None,
@@ -61,7 +73,7 @@ def register(
     """
     from modelreg.cli.answers import registered_json, registered_text
     from modelreg.cli.output import print_json, say
-    from modelreg.cli.pairs import pairs
+    from modelreg.cli.pairs import lists, pairs
     from modelreg.cli.progress import shown
     from modelreg.environment.capture import capture, find_interpreter
     from modelreg.registry import Registry
@@ -77,8 +89,10 @@ def register(
             params=pairs("--param", param),
             description=description,
             aliases=alias or (),
+            groups=lists("--group", group),
             if_changed=if_changed,
             allow_mismatch=allow_mismatch,
+            strict_env=strict_env,
             images=pairs("--image", image),
             check_images=not no_image_check,
             progress=progress,

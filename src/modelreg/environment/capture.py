@@ -4,14 +4,14 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import which
 from typing import Any
 
 from modelreg.environment import probe
 from modelreg.environment.distribution import Duplicate, read_distributions
-from modelreg.environment.record import Environment, Platform, Python
+from modelreg.environment.record import Environment, Origin, Package, Platform, Python
 from modelreg.errors import EnvironmentUnreadableError, NotFoundError
 
 TIMEOUT = 60
@@ -33,7 +33,7 @@ class Capture:
     kind: `venv`, `conda` or `system`. paths: what added to `sys.path`, as in `CaptureNote`; None is unknown.
     duplicates: distributions that another one of the same name, earlier on the path, hides.
     Of this machine, and never recorded: prefix, where the environment lies; interpreter, what was asked;
-    places, the folder or file of each package's metadata, by name.
+    places, the folder or file of each package's metadata, by name; search, its `sys.path`.
     """
 
     environment: Environment
@@ -44,6 +44,7 @@ class Capture:
     duplicates: tuple[Duplicate, ...] = ()
     interpreter: Path | None = None
     places: Mapping[str, str] = field(default_factory=dict)
+    search: tuple[str, ...] = ()
 
 
 def find_interpreter(python: str | os.PathLike[str] | None = None) -> Interpreter:
@@ -61,38 +62,60 @@ def find_interpreter(python: str | os.PathLike[str] | None = None) -> Interprete
         raise NotFoundError(f"the interpreter cannot be looked for: {error}; give another one with --python") from None
 
 
-def capture(interpreter: Interpreter, *, in_process: bool = False) -> Capture:
+def capture(interpreter: Interpreter, *, in_process: bool = False, whole: bool = True) -> Capture:
     """Read the environment of an interpreter.
 
+    whole: also what each package needs, the tags of its wheel and the digest of what it installed.
     in_process: read the running interpreter without starting another. Sound where nothing but the interpreter's own
     start-up has changed `sys.path`, as in the command-line tool; it is ignored for another interpreter.
 
     Raises:
         EnvironmentUnreadableError: the executable does not run, or is no Python.
     """
-    facts = _own_facts() if in_process and _is_running_one(interpreter) else _ask(interpreter)
-    packages, remarks = read_distributions(facts["distributions"])
-    libc = facts["libc"] or (None, None)
+    facts = _own_facts(whole=whole) if in_process and _is_running_one(interpreter) else _ask(interpreter, whole=whole)
+    found = read_distributions(facts["distributions"])
+    kind, prefix, libc = _kind(facts), facts["prefix"], facts["libc"] or (None, None)
     environment = Environment(
         Python(facts["python"], facts["implementation"], facts["soabi"]),
         Platform(facts["system"], facts["machine"], *libc),
-        packages,
+        found.packages,
     )
-    for fact, remark in _ADDED.items():
-        if facts[fact]:
-            remarks = (*remarks, remark)
-    return Capture(environment, _kind(facts), facts["prefix"], remarks)
+    if whole and found.editable:
+        environment = _with_commits(environment, found.editable)
+    if whole and kind == "conda":
+        # Imported here: few environments are conda's.
+        from modelreg.environment.conda import with_conda
+
+        environment = with_conda(environment, Path(prefix), found.places)
+    remarks = (*found.remarks, *(_ADDED[path] for path in facts["paths"] if path in _ADDED))
+    paths, search, interpreted = tuple(facts["paths"]), tuple(facts["search"]), interpreter.path
+    return Capture(environment, kind, prefix, remarks, paths, found.duplicates, interpreted, found.places, search)
 
 
 _ADDED = {
     "pythonpath": "PYTHONPATH was set: its packages are part of this environment",
-    "user_site": "the user's own site-packages folder was in use: its packages are part of this environment",
+    "user-site": "the user's own site-packages folder was in use: its packages are part of this environment",
 }
 
 
-def _own_facts() -> dict[str, Any]:
+def _with_commits(environment: Environment, editable: Mapping[str, str]) -> Environment:
+    """Say of each editable package which commit its folder is at, where that is a git work tree."""
+    # Imported here: it starts git, and few environments hold anything editable.
+    from modelreg.source import git_source
+
+    def with_commit(package: Package) -> Package:
+        source = git_source(Path(editable[package.name])) if package.name in editable else None
+        if source is None:
+            return package
+        origin = Origin("editable", source.remote, "git", source.commit, dirty=source.dirty)
+        return replace(package, origin=origin)
+
+    return replace(environment, packages=tuple(map(with_commit, environment.packages)))
+
+
+def _own_facts(*, whole: bool) -> dict[str, Any]:
     # The first entry is the folder of the script that was started, unless Python was told to leave it out (-P).
-    facts: dict[str, Any] = probe.facts(sys.path if sys.flags.safe_path else sys.path[1:])
+    facts: dict[str, Any] = probe.facts(sys.path if sys.flags.safe_path else sys.path[1:], whole)
     return facts
 
 
@@ -106,12 +129,12 @@ def _is_running_one(interpreter: Interpreter) -> bool:
     return other == own or (other.parent.resolve() == own.parent.resolve() and other.resolve() == own.resolve())
 
 
-def _ask(interpreter: Interpreter) -> dict[str, Any]:
+def _ask(interpreter: Interpreter, *, whole: bool) -> dict[str, Any]:
     # Imported here: the running interpreter is read without it.
     import subprocess
 
     word = f"modelreg-{os.urandom(8).hex()}:"
-    command = [str(interpreter.path), str(Path(probe.__file__)), word]
+    command = [str(interpreter.path), str(Path(probe.__file__)), word, *(["whole"] if whole else [])]
     environ = {name: value for name, value in os.environ.items() if name != "__PYVENV_LAUNCHER__"}
     try:
         answer = subprocess.run(  # noqa: S603  # the executable is the one the user names

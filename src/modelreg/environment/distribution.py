@@ -1,11 +1,12 @@
 """From what the probe found on disk to packages; one damaged package costs a remark, never the capture."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePath, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from urllib.request import url2pathname
 
 from modelreg.digest import is_sha256
 from modelreg.environment.record import TOOLING, Origin, Package, is_name, is_word, normalized
@@ -24,8 +25,24 @@ class Duplicate:
     shadowed: bool
 
 
-def read_distributions(found: Iterable[Mapping[str, Any]]) -> tuple[tuple[Package, ...], tuple[str, ...]]:
-    """Return the packages, sorted by name, and remarks on what was odd.
+@dataclass(frozen=True, slots=True)
+class Distributions:
+    """What the probe found, made sense of.
+
+    packages: sorted by name. remarks: what was odd. duplicates: what another distribution hides.
+    places: the folder or file of each package's metadata, by name. editable: the folder that an editable package's
+    modules are imported from, by name. Both are paths of the machine that was read.
+    """
+
+    packages: tuple[Package, ...]
+    remarks: tuple[str, ...]
+    duplicates: tuple[Duplicate, ...]
+    places: Mapping[str, str]
+    editable: Mapping[str, str]
+
+
+def read_distributions(found: Iterable[Mapping[str, Any]]) -> Distributions:
+    """Make sense of what the probe found.
 
     Of several distributions of one name the first on the path counts, as it does for an import.
     """
@@ -33,25 +50,33 @@ def read_distributions(found: Iterable[Mapping[str, Any]]) -> tuple[tuple[Packag
     linked = {dist["target"] for dist in distributions if "target" in dist}
     packages: dict[str, Package] = {}
     folders: dict[str, str] = {}
+    places: dict[str, str] = {}
+    editable: dict[str, str] = {}
     remarks: list[str] = []
+    duplicates: list[Duplicate] = []
     for dist in distributions:
-        if "target" in dist:
-            continue
-        package = _package(dist, remarks)
+        package = None if "target" in dist else _package(dist, remarks)
         if package is None:
             continue
-        if package.origin is None and dist["folder"] in linked:
-            package = Package(package.name, package.version, package.raw_name, Origin("editable"))
+        folder = dist["folder"]
+        if package.origin is None and folder in linked:
+            package = replace(package, origin=Origin("editable"))
         first = packages.setdefault(package.name, package)
         if first is package:
-            folders[package.name] = dist["folder"]
-        elif package.name not in TOOLING and (
-            first.version != package.version or folders[package.name] == dist["folder"]
-        ):
+            folders[package.name] = folder
+            places[package.name] = str(PurePath(folder, dist["file"]))
+            if package.origin is not None and package.origin.kind == "editable":
+                editable[package.name] = folder if folder in linked else _local_folder(dist) or folder
+            continue
+        shadowed = folders[package.name] != folder
+        # The same version in another folder is what an editable project's own .egg-info looks like.
+        if package.name not in TOOLING and (first.version != package.version or not shadowed):
+            duplicates.append(Duplicate(package.name, package.version, first.version, shadowed))
             remarks.append(
                 f"{package.name} is there twice, {first.version} and {package.version}; the first on the path counts"
             )
-    return tuple(packages[name] for name in sorted(packages)), tuple(remarks)
+    ordered = tuple(packages[name] for name in sorted(packages))
+    return Distributions(ordered, tuple(remarks), tuple(duplicates), places, editable)
 
 
 def redacted(url: str) -> str | None:
@@ -100,7 +125,54 @@ def _package(dist: Mapping[str, Any], remarks: list[str]) -> Package | None:
         remarks.append(f"the direct_url.json of {name} is damaged, so where it came from is unknown")
         origin = None
     canonical = normalized(name)
-    return Package(canonical, version, None if name == canonical else name, origin)
+    return Package(
+        canonical,
+        version,
+        None if name == canonical else name,
+        origin,
+        _requires(dist),
+        None if origin is not None and origin.kind == "editable" else dist.get("record"),
+        _words(dist.get("tags")),
+        _installer(dist),
+        dist.get("requested"),
+    )
+
+
+def _requires(dist: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return what a distribution needs; an .egg-info folder says so in a file of its own."""
+    if dist.get("requires_txt"):
+        return tuple(_egg_requirements(dist["requires_txt"].splitlines()))
+    lines = dist.get("requires")
+    return None if lines is None else tuple(line for line in lines if line and line.isprintable())
+
+
+def _egg_requirements(lines: Iterable[str]) -> Iterator[str]:
+    """Read requires.txt, whose sections are extras and markers: `[socks:python_version < "3.8"]`."""
+    condition = ""
+    for line in map(str.strip, lines):
+        if line.startswith("[") and line.endswith("]"):
+            extra, _, marker = line[1:-1].partition(":")
+            parts = [f"({marker})" if extra and marker else marker, f'extra == "{extra}"' if extra else ""]
+            condition = " and ".join(part for part in parts if part)
+        elif line and line.isprintable():
+            yield f"{line} ; {condition}" if condition else line
+
+
+def _words(words: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if words is None else tuple(word for word in words if is_word(word))
+
+
+def _installer(dist: Mapping[str, Any]) -> str | None:
+    installer = dist.get("installer")
+    return installer if isinstance(installer, str) and is_word(installer) else None
+
+
+def _local_folder(dist: Mapping[str, Any]) -> str | None:
+    """Return the folder of this machine that a direct_url.json names."""
+    try:
+        return url2pathname(urlsplit(json.loads(dist["direct_url"])["url"]).path)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def _named(file: str) -> tuple[str, str]:

@@ -3,15 +3,18 @@
 It runs in interpreters that do not have modelreg, so it needs only the standard library of CPython 3.8, and it imports
 as little as it can: what it imports, it pays for in every capture, and a file of the environment may shadow it. It
 imports no installed package and parses nothing that can be parsed outside. Run as a script, it prints the word it is
-given and then one JSON document.
+given and then one JSON document; with `whole`, after that word, it tells of each distribution all that a record holds.
 """
 
 import os
 import sys
 
 
-def facts(paths):
-    """Return what the interpreter says of itself, and the distributions on `paths`."""
+def facts(paths, whole=False):
+    """Return what the interpreter says of itself, and the distributions on `paths`.
+
+    whole: also what each needs, the tags of its wheel and the digest of its RECORD, which takes three times as long.
+    """
     return {
         "python": _python_version(),
         "implementation": sys.implementation.name,
@@ -21,17 +24,18 @@ def facts(paths):
         "libc": _libc(),
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
-        "pythonpath": bool(os.environ.get("PYTHONPATH")) and not sys.flags.ignore_environment,
-        "user_site": _user_site(),
-        "distributions": distributions(paths),
+        "paths": _paths(paths),
+        "search": [os.path.abspath(entry) for entry in paths if isinstance(entry, str)],
+        "distributions": distributions(paths, whole),
     }
 
 
-def distributions(paths):
+def distributions(paths, whole=False):
     """Return every distribution on `paths`, in the order in which importlib.metadata and pip would find them.
 
     Those that cannot be read are returned with an `error`; a later one of the same name is the caller's to judge.
     """
+    read = _whole if whole else _distribution
     found = []
     seen = set()
     for entry in paths:
@@ -50,14 +54,14 @@ def distributions(paths):
             continue  # it does not exist, or imports cannot see into it either
         for name in names:
             if name.endswith((".dist-info", ".egg-info")) or (name == "EGG-INFO" and folder.endswith(".egg")):
-                found.append(_distribution(folder, name))
+                found.append(read(folder, name))
             elif name.endswith(".egg-link"):
                 target = (_text(folder + os.sep + name) or "").split("\n", 1)[0].strip()
                 found.append({"file": name, "target": os.path.realpath(os.path.join(folder, target)) if target else ""})
     return found
 
 
-def _distribution(folder, name):
+def _distribution(folder, name, requires=None):
     path = folder + os.sep + name
     dist = {"folder": folder, "file": os.path.basename(folder) if name == "EGG-INFO" else name}
     if name.endswith(".egg-info") and os.path.isfile(path):
@@ -69,18 +73,73 @@ def _distribution(folder, name):
             if text is not None:
                 dist[key] = text
     try:
-        _read_headers(metadata, dist)
+        _read_headers(metadata, dist, requires)
     except OSError as error:
         dist["error"] = error.strerror or "it cannot be read"
     return dist
 
 
-def _read_headers(path, dist):
+def _whole(folder, name):
+    dist = _distribution(folder, name, [])
+    info = folder + os.sep + name
+    if name.endswith(".dist-info"):
+        dist["requested"] = os.path.exists(info + os.sep + "REQUESTED")
+        wheel = _text(info + os.sep + "WHEEL") or ""
+        dist["tags"] = [line[5:].strip() for line in wheel.split("\n") if line.startswith("Tag: ")]
+        try:
+            dist["record"] = record_digest(_bytes(info + os.sep + "RECORD"))
+        except OSError:
+            dist["record"] = None
+    elif name != "EGG-INFO":
+        dist["requires_txt"] = _text(info + os.sep + "requires.txt")
+    return dist
+
+
+def record_digest(record: bytes) -> "str | None":
+    """Return the digest of what a package installed, from the bytes of its RECORD; None where that has no digests.
+
+    docs/format.md describes it under "The record digest".
+    """
+    if b'"' in record:
+        return record_digest(b"\n".join(_unquoted(record)))
+    kept = []
+    for line in record.split(b"\n"):
+        path, _, digest = line.strip().rpartition(b",")[0].rpartition(b",")
+        if not digest or path.endswith(b".pyc") or path.startswith((b"../", b"/")):
+            continue
+        folder, _, file = path.partition(b"/")
+        if folder.endswith(b".dist-info") and (file in _INSTALLERS or file.startswith(b"uv_")):
+            continue
+        kept.append(path + b"," + digest + b"\n")
+    kept.sort()
+    return _sha256(b"".join(kept)) if kept else None
+
+
+_INSTALLERS = (b"INSTALLER", b"REQUESTED", b"RECORD", b"direct_url.json")
+
+
+def _unquoted(record):
+    """Yield the lines of a RECORD in which some path is quoted, as CSV does with what holds a comma, without quotes."""
+    from csv import reader
+
+    for row in reader(record.decode("utf-8", "surrogateescape").splitlines()):
+        yield ",".join(row).replace('"', "'").encode("utf-8", "surrogateescape")
+
+
+def _sha256(data):
+    try:
+        from _hashlib import openssl_sha256 as sha256
+    except ImportError:
+        from hashlib import sha256
+    return sha256(data).hexdigest()
+
+
+def _read_headers(path, dist, requires):
     with open(path, "rb", 0) as file:
         head = file.read(1024)
         lines = head[: head.rfind(b"\n") + 1]  # the last one may have been cut in the middle
-        if b"\nName:" not in lines or b"\nVersion:" not in lines:
-            lines = head + file.read(1 << 20)
+        if requires is not None or b"\nName:" not in lines or b"\nVersion:" not in lines:
+            lines = _headers(head, file)
     lines = lines.replace(b"\r\n", b"\n").split(b"\n\n", 1)[0]
     try:
         text = lines.decode("utf-8").lstrip("\ufeff")
@@ -92,6 +151,25 @@ def _read_headers(path, dist):
         key = key.lower()
         if key in ("name", "version") and key not in dist:
             dist[key] = value.strip()
+        elif key == "requires-dist" and requires is not None:
+            requires.append(value.strip())
+    if requires is not None:
+        dist["requires"] = requires
+
+
+def _headers(data, file):
+    """Read on until the headers have ended, which is long before the description does."""
+    while len(data) < 1 << 20 and b"\n\n" not in data and b"\r\n\r\n" not in data:
+        piece = file.read(8192)
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+def _bytes(path):
+    with open(path, "rb", 0) as file:
+        return file.read()
 
 
 def _text(path):
@@ -145,9 +223,27 @@ def _is_musl():
         return False
 
 
-def _user_site():
+def _paths(paths):
+    """Name what added to `sys.path` beside the interpreter itself and its own folder of packages."""
     site = sys.modules.get("site")
-    return bool(getattr(site, "ENABLE_USER_SITE", False)) and getattr(site, "USER_SITE", None) in sys.path
+    added = []
+    known = {os.path.realpath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
+    if known and not sys.flags.ignore_environment:
+        added.append("pythonpath")
+    users = getattr(site, "USER_SITE", None)
+    if getattr(site, "ENABLE_USER_SITE", False) and users in sys.path:
+        added.append("user-site")
+        known.add(os.path.realpath(users))
+    folders = {os.path.realpath(entry) for entry in paths if isinstance(entry, str) and os.path.isdir(entry)} - known
+    own, below = os.path.realpath(sys.prefix) + os.sep, os.path.realpath(sys.base_prefix) + os.sep
+    packages = {folder for folder in folders if folder.endswith(("site-packages", "dist-packages"))}
+    if own != below and not all(folder.startswith(own) for folder in packages):
+        added.append("system-site")
+    library = os.path.realpath(os.path.dirname(os.__file__))
+    usual = {library, os.path.join(library, "lib-dynload"), own[:-1], below[:-1], below + "DLLs"}
+    if folders - packages - usual:
+        added.append("pth")
+    return added
 
 
 def _json(value):
@@ -167,15 +263,15 @@ def _json(value):
     return encoded(value)
 
 
-def _print(word):
+def _print(word, whole):
     """Answer past sys.stdout, which the environment's start-up files may have replaced, or given another encoding."""
     # Python puts this file's own folder first, where it does so at all; a server's interpreter would not see it.
     here = os.path.dirname(os.path.realpath(__file__))
     paths = sys.path[1:] if sys.path and os.path.realpath(sys.path[0]) == here else sys.path
-    answer = ("\n" + word + _json(facts(paths)) + "\n").encode("ascii")
+    answer = ("\n" + word + _json(facts(paths, whole)) + "\n").encode("ascii")
     while answer:
         answer = answer[os.write(1, answer) :]
 
 
 if __name__ == "__main__":
-    _print(sys.argv[1])
+    _print(sys.argv[1], sys.argv[2:] == ["whole"])

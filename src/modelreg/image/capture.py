@@ -31,18 +31,25 @@ def capture_image(image: Image, python: str | None = None, progress: ProgressCal
         NotFoundError, IntegrityError, AccessDeniedError, ImageRegistryError: a layer cannot be had, or is damaged.
     """
     files = read_files(image, progress)
-    found = find_pythons(files)
-    chosen = choose_python(files, image.config, found, python, image.name)
+    chosen = choose_python(files, image.config, find_pythons(files), python, image.name)
     path, added = search_path(files, chosen, image.config)
-    packages, remarks = read_distributions(_distributions(files, path))
     version, remark = read_python(files, chosen, image.config)
-    environment = Environment(version, read_platform(files, image.config), packages)
+    with tempfile.TemporaryDirectory(prefix="modelreg-") as folder:
+        root = Path(folder).resolve()
+        found = read_distributions(_distributions(files, path, root))
+        environment = Environment(version, read_platform(files, image.config), found.packages)
+        if chosen.kind == "conda":
+            # Imported here: few images are conda's.
+            from modelreg.environment.conda import with_conda
+
+            environment = with_conda(environment, _conda_records(files, chosen.prefix, root), found.places)
     return Capture(
         environment,
         chosen.kind,
         f"{image.name} {chosen.prefix}",
-        (*remarks, *([remark] if remark else [])),
-        paths=added,
+        (*found.remarks, *([remark] if remark else [])),
+        added,
+        found.duplicates,
     )
 
 
@@ -62,22 +69,30 @@ def read_files(image: Image, progress: ProgressCallback | None = None) -> FileSy
     return files
 
 
-def _distributions(files: FileSystem, path: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Write what is kept of each folder on a path, and ask the probe what it finds there."""
-    with tempfile.TemporaryDirectory(prefix="modelreg-") as folder:
-        root = Path(folder).resolve()
-        places = {}
-        for number, entry in enumerate(path):
-            # The last part stays: by it an egg is known.
-            place = root / str(number) / (entry.rpartition("/")[2] or "root")
-            place.parent.mkdir()
-            _write(files, entry, place)
-            places[str(place)] = entry
-        found: list[dict[str, Any]] = probe.distributions(list(places))
+def _distributions(files: FileSystem, path: Sequence[str], root: Path) -> list[Mapping[str, Any]]:
+    """Write what is kept of each folder on a path below `root`, and ask the probe what it finds there."""
+    places = {}
+    for number, entry in enumerate(path):
+        # The last part stays: by it an egg is known.
+        place = root / str(number) / (entry.rpartition("/")[2] or "root")
+        place.parent.mkdir()
+        _write(files, entry, place)
+        places[str(place)] = entry
+    found: list[dict[str, Any]] = probe.distributions(list(places), whole=True)
     for distribution in found:
         if "folder" in distribution:
             distribution["folder"] = places[distribution["folder"]]
     return list(found)
+
+
+def _conda_records(files: FileSystem, prefix: str, root: Path) -> Path:
+    """Write what conda notes of an environment below `root`, and return the folder that stands for its prefix."""
+    folder = root / "conda" / "conda-meta"
+    folder.mkdir(parents=True)
+    for name in files.names(f"{prefix}/conda-meta"):
+        with suppress(OSError, ValueError):
+            _write_file(folder / name, files.read(f"{prefix}/conda-meta/{name}"))
+    return folder.parent
 
 
 def _write(files: FileSystem, entry: str, place: Path) -> None:

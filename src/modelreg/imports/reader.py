@@ -2,8 +2,8 @@
 
 It runs as a script in a process of its own, with limits on memory and time, because what it reads may be hostile. It
 needs only the standard library, imports as little of it as it can, because every registration waits for it, and writes
-what it finds as it finds it, one Python literal a line: `("global", module, name)`, `("version", package, version)`
-and, where it came to the end, `("end",)`.
+what it finds as it finds it, one Python literal a line: `("global", module, name)`, `("module", module)` where a whole
+module is asked for, `("version", package, version)` and, where it came to the end, `("end",)`.
 
 The standard library's unpickler does the work: whatever the pickle asks for, it is given an inert class that accepts
 everything and does nothing. joblib writes arrays between the opcodes; they are stepped over when their wrapper has been
@@ -40,7 +40,12 @@ if TYPE_CHECKING:
 
 
 _JOBLIB_ARRAY = ("joblib.numpy_pickle", "NumpyArrayWrapper")
+_BOOSTER = ("xgboost.core", "Booster")
+_BOOSTER_VERSION = b"\x07version[#L\0\0\0\0\0\0\0\x03"  # UBJSON: a list of three
 _VERSION_KEYS = {"_sklearn_version": "scikit-learn"}
+_IMPORTERS = (("cloudpickle.cloudpickle", "subimport"), ("dill._dill", "_import_module"))
+"""Functions that import the module they are given when the pickle is loaded."""
+_NUMPY = b"\x93NUMPY"
 _STEP = 1 << 20
 
 
@@ -184,8 +189,19 @@ class Lister(Unpickler):
                 lister.look_at(state)
                 if (module, name) == _JOBLIB_ARRAY:
                     lister.step_over_array(state)
+                elif (module, name) == _BOOSTER:
+                    lister.look_into_booster(state)
 
-        return Named
+        class Importing(Named):
+            def __init__(self, *arguments: object, **_: object) -> None:
+                if arguments and isinstance(arguments[0], str):
+                    lister.report_module(arguments[0])
+
+        return Importing if (module, name) in _IMPORTERS else Named
+
+    def report_module(self, name: str) -> None:
+        """Report a module that is imported whole."""
+        self._report("module", name)
 
     def look_at(self, state: object) -> None:
         """Report the versions that estimators write into their state."""
@@ -194,6 +210,14 @@ class Lister(Unpickler):
                 for key, package in _VERSION_KEYS.items():
                     if isinstance(mapping.get(key), str):
                         self._report("version", package, mapping[key])
+
+    def look_into_booster(self, state: object) -> None:
+        """Report the version of XGBoost that stands in what it wrote."""
+        written = _written(state.get("handle")) if isinstance(state, dict) else b""
+        at = written.rfind(_BOOSTER_VERSION)
+        numbers = written[at + len(_BOOSTER_VERSION) :][:6] if at >= 0 else b""
+        if numbers[::2] == b"iii":  # three times a byte's type, and a byte
+            self._report("version", "xgboost", ".".join(str(number) for number in numbers[1::2]))
 
     def step_over_array(self, state: "Any") -> None:  # noqa: ANN401  # whatever joblib, or a forger, wrote
         """Step over the array that joblib writes behind its wrapper; an array of objects is a pickle of its own."""
@@ -223,11 +247,23 @@ def _item(dtype: "Any") -> tuple[int, bool]:  # noqa: ANN401  # whatever numpy, 
     return int(kind[1:]), objects
 
 
+def _written(value: object) -> bytes:
+    """Return bytes, pickled as such, by bytearray(…), or in old protocols by _codecs.encode(…, "latin1")."""
+    while isinstance(value, Inert) and value.arguments:
+        value = value.arguments[0]
+    if isinstance(value, str):
+        return value.encode("latin-1", "replace")
+    return bytes(value) if isinstance(value, bytes | bytearray) else b""
+
+
 def list_imports(path: str, report: Report) -> None:
     """Report what a file imports: a pickle, a joblib file, compressed or not, or a zip file of pickles like torch's."""
     with open(path, "rb") as file:  # noqa: PTH123  # pathlib would cost more than the rest
         start = file.read(6)
         file.seek(0)
+        if start == _NUMPY:
+            _list_array(Plain(file), report)
+            return
         if start[:4] != b"PK\x03\x04":
             _list_pickles(_source(file, start), report)
             return
@@ -238,6 +274,18 @@ def list_imports(path: str, report: Report) -> None:
                 if name.endswith((".pkl", ".pickle")):
                     with archive.open(name) as member:
                         _list_pickles(Stream(member), report)
+                elif name.endswith(".npy"):
+                    with archive.open(name) as member:
+                        _list_array(Stream(member), report)
+
+
+def _list_array(source: "Source", report: Report) -> None:
+    """Read a file of numpy's (numpy.lib.format); an array of objects is a pickle behind the header."""
+    start = source.read(8)
+    if start[:6] == _NUMPY:
+        length = int.from_bytes(source.read(2 if start[6] == 1 else 4), "little")
+        if b"'|O'" in source.read(length):
+            _list_pickles(source, report)
 
 
 def _source(file: "IO[bytes]", start: bytes) -> "Source":

@@ -4,10 +4,12 @@ import ast
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from modelreg.files import SourceFile, pieces
 from modelreg.imports import reader
+from modelreg.imports.described import describe
 from modelreg.records import Imports
 
 MEMORY = 4 * 1024**3
@@ -18,31 +20,35 @@ SECONDS = 60
 MOST = 5000
 """How many findings of a file are kept; honest models have some dozens."""
 
-_SUFFIXES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".dill", ".cloudpickle", ".sav")
+_SUFFIXES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".dill", ".cloudpickle", ".sav", ".npz")
 _LONGEST = 200
+_NUMPY, _OBJECTS, _HEADER = b"\x93NUMPY", b"'|O'", 1024
 _STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 def scan(files: Sequence[SourceFile]) -> Imports | None:
-    """List what the pickles among `files` import, loading none; None where there are no pickles.
+    """List what `files` import, loading none, and which versions they say they were made with.
+
+    None where none of them is a pickle, or says anything.
 
     Raises:
         NotFoundError, AccessDeniedError: a file cannot be read.
     """
     names: dict[str, set[str]] = {}
     versions: dict[str, str] = {}
-    pickles = [file for file in files if _may_be_pickle(file)]
-    complete = True
-    for file in pickles:
-        ended = False
-        for kind, *finding in _read(file.location):
-            if kind == "global":
-                names.setdefault(_plain(finding[0]), set()).add(_plain(finding[1]))
+    complete, silent = True, True
+    for file in files:
+        is_pickle = _may_be_pickle(file)
+        ended = not is_pickle
+        for kind, *finding in _read(file.location) if is_pickle else islice(describe(file.location), MOST):
+            silent = False
+            if kind in ("global", "module"):
+                names.setdefault(_plain(finding[0]), set()).update(map(_plain, finding[1:]))
             elif kind == "version":
                 versions[finding[0]] = _plain(finding[1])
             ended = ended or kind == "end"
-        complete = complete and ended
-    if not pickles:
+        complete, silent = complete and ended, silent and not is_pickle
+    if silent:
         return None
     return Imports({module: tuple(sorted(names[module])) for module in sorted(names)}, versions, complete)
 
@@ -50,7 +56,8 @@ def scan(files: Sequence[SourceFile]) -> Imports | None:
 def _may_be_pickle(file: SourceFile) -> bool:
     if file.location.suffix.lower() in _SUFFIXES:
         return True
-    return next(pieces(file.location), b"")[:2] in _STARTS
+    start = next(pieces(file.location), b"")
+    return start[:2] in _STARTS or (start[:6] == _NUMPY and _OBJECTS in start[:_HEADER])
 
 
 def _plain(name: str) -> str:

@@ -97,8 +97,10 @@ class Registry:
         metrics: Mapping[str, str | float | Decimal] | None = None,
         description: str = "",
         aliases: Sequence[str] = (),
+        groups: Mapping[str, Sequence[str]] | None = None,
         if_changed: bool = False,
         allow_mismatch: bool = False,
+        strict_env: bool = False,
         images: Mapping[str, str] | None = None,
         check_images: bool = True,
         progress: ProgressCallback | None = None,
@@ -109,12 +111,14 @@ class Registry:
         python: the interpreter whose environment is captured; see `find_interpreter`. `capture`: one captured already.
         aliases: point these at the version. if_changed: return the newest version that holds the same bytes and
         environment, if there is one.
+        groups: what `train` and `serve` need: requirements files, names of groups in pyproject.toml, or requirements.
         allow_mismatch: take a model that says it was made with other versions than those of the environment, and
-        images that do not fit it. images: by target, as for `attach_image`; they are looked at before anything is
-        written.
+        images that do not fit it. strict_env: refuse what cannot be built again elsewhere, such as an editable install.
+        images: by target, as for `attach_image`; they are looked at before anything is written.
 
         Raises:
-            EnvironmentMismatchError: the model was made with other versions, or an image does not fit.
+            EnvironmentMismatchError: the model was made with other versions, an image does not fit, or `strict_env`
+            refuses the environment.
             UsageError, NotFoundError, UnsafePathError: what was given cannot be registered.
             EnvironmentUnreadableError: the environment cannot be captured.
             ConflictError: a file changed meanwhile.
@@ -142,7 +146,17 @@ class Registry:
                     progress=progress,
                 ).image
         submitted = submission(
-            Path(path), name, python, capture, tags, params, metrics, description, allow_mismatch=allow_mismatch
+            Path(path),
+            name,
+            python,
+            capture,
+            tags,
+            params,
+            metrics,
+            description,
+            groups=groups,
+            allow_mismatch=allow_mismatch,
+            strict_env=strict_env,
         )
         self._refuse_itself(submitted.files)
         registered = register(self._store, submitted, if_changed=if_changed, progress=progress)

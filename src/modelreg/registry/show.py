@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from modelreg import layout
+from modelreg.digest import sha256_of
 from modelreg.environment.record import Environment
 from modelreg.errors import IntegrityError
 from modelreg.manifest import Manifest
@@ -28,7 +29,16 @@ def show(store: Store, version: Version) -> Manifest:
     if (tree.size, len(tree.files)) != (version.artifact.size, version.artifact.files):
         raise IntegrityError(f"the record {key} in {store.url} is damaged: it is not what {version} says of its files")
     record, environment = read_environment(store, version)
-    return Manifest(version, tree, environment, record)
+    return Manifest(version, tree, environment, record, _version_record(store, version))
+
+
+def _version_record(store: Store, version: Version) -> bytes:
+    """Return the bytes of a version's record; they are read once more only where another modelreg added fields."""
+    data = version.record.to_bytes()
+    if f"sha256:{sha256_of(data)}" == version.digest:
+        return data
+    key = layout.version(version.model, version.number)
+    return read_content(store, key, version.digest.removeprefix("sha256:"))
 
 
 def read_environment(store: Store, version: Version) -> tuple[Mapping[str, object], Environment]:

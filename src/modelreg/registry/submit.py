@@ -1,6 +1,6 @@
 """From what a caller gives to what is registered: everything checked before anything is written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
@@ -8,14 +8,14 @@ from pathlib import Path
 from modelreg import __version__
 from modelreg.canonical import encode
 from modelreg.environment.capture import Capture, capture, find_interpreter
-from modelreg.environment.compare import same_version
+from modelreg.environment.obstacles import obstacles
 from modelreg.environment.record import Environment
 from modelreg.errors import EnvironmentMismatchError, UsageError
 from modelreg.files import find_source
 from modelreg.formats import model_format
-from modelreg.imports.scan import scan
-from modelreg.records import CaptureNote, EnvironmentSummary, Imports, metric
+from modelreg.records import CaptureNote, EnvironmentSummary, Source, metric
 from modelreg.reference import check_model_name
+from modelreg.registry.needs import needs
 from modelreg.registry.register import Submission
 from modelreg.settings import actor, model_name
 from modelreg.source import git_source
@@ -31,11 +31,15 @@ def submission(
     metrics: Mapping[str, str | float | Decimal] | None,
     description: str,
     *,
+    groups: Mapping[str, Sequence[str]] | None = None,
     allow_mismatch: bool = False,
+    strict_env: bool = False,
 ) -> Submission:
     """Look at the files, the environment and the git work tree, and check all names and values.
 
+    groups: by group, requirements files, names of groups, or requirements; see docs/environments.md.
     allow_mismatch: take a model that says it was made with other versions than those of the environment.
+    strict_env: refuse what cannot be built again elsewhere.
     """
     model = name if name is not None else model_name(path)
     files = find_source(path)
@@ -46,37 +50,37 @@ def submission(
             raise
         raise UsageError(f"{error}; give a name: modelreg register {path} NAME") from None
     captured = captured or capture(find_interpreter(python))
-    imports = scan(files.files)
-    if imports is not None and not allow_mismatch:
-        _refuse_mismatch(imports, captured.environment)
+    form = model_format(files.files, files.layout)
+    needed = needs(files.files, form, captured, groups, allow_mismatch=allow_mismatch)
+    source = git_source(Path(), files.files[0].location.parent)
+    if strict_env:
+        _refuse_obstacles(captured.environment, source)
     return Submission(
         model,
         files,
-        model_format(files.files, files.layout),
+        form,
         summary(captured.environment),
         encode(captured.environment.to_mapping()),
-        CaptureNote(f"modelreg {__version__}", captured.kind, captured.remarks),
-        git_source(Path(), files.files[0].location.parent),
+        CaptureNote(f"modelreg {__version__}", captured.kind, (*captured.remarks, *needed.remarks), captured.paths),
+        source,
         checked_text("description", description),
         checked_pairs("tag", tags),
         checked_pairs("param", params),
         checked_metrics(metrics),
         actor(),
-        imports=imports,
+        imports=needed.imports,
+        groups=needed.groups,
+        roles=needed.roles,
     )
 
 
-def _refuse_mismatch(imports: Imports, environment: Environment) -> None:
-    """Refuse a model that was made with other versions than those it would be served with."""
-    installed = {package.name: package.version for package in environment.packages}
-    for package, made_with in imports.versions.items():
-        found = installed.get(package)
-        if found is None or not same_version(found, made_with):
-            where = f"has {found}" if found else "does not have it"
-            raise EnvironmentMismatchError(
-                f"the model says that it was made with {package} {made_with}, but the environment {where}; "
-                "name the environment it was trained in with --python, or say --allow-mismatch"
-            )
+def _refuse_obstacles(environment: Environment, source: Source | None) -> None:
+    found = tuple(obstacles(environment, source))
+    if found:
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        raise EnvironmentMismatchError(
+            f"{found[0]}{more}; publish or commit what is missing, or register without --strict-env"
+        )
 
 
 def summary(environment: Environment) -> EnvironmentSummary:

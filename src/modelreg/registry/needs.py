@@ -1,0 +1,113 @@
+"""What a model needs of the environment that is registered with it: imports, roles, groups."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from modelreg.environment.capture import Capture
+from modelreg.environment.compare import same_version
+from modelreg.environment.record import Environment
+from modelreg.errors import EnvironmentMismatchError
+from modelreg.files import SourceFile
+from modelreg.imports.frameworks import installed_as, readers
+from modelreg.imports.scan import scan
+from modelreg.records import Group, Imports, Roles
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a version record says of what its model needs. remarks: what a person should know about it."""
+
+    imports: Imports | None
+    groups: Mapping[str, Group] | None
+    roles: Roles | None
+    remarks: tuple[str, ...] = ()
+
+
+def needs(
+    files: Sequence[SourceFile],
+    form: str | None,
+    captured: Capture,
+    groups: Mapping[str, Sequence[str]] | None,
+    *,
+    allow_mismatch: bool,
+) -> Needs:
+    """Read what a model imports, find the packages that provide it, and sort the packages into roles and groups.
+
+    groups: by group, what `--group` says; see `declared_groups`.
+
+    Raises:
+        EnvironmentMismatchError: the model was made with other versions than those of the environment.
+        UsageError, NotFoundError: the groups cannot be made as they are declared.
+    """
+    environment = captured.environment
+    imports = scan(files)
+    if imports is not None and not allow_mismatch:
+        _refuse_mismatch(imports, environment)
+    imports, roots = _provided(imports, captured)
+    found = readers(form, {package.name for package in environment.packages})
+    if imports is None:
+        roots = found or None
+    elif roots is not None:
+        roots |= found
+    critical = _load_critical(environment, roots)
+    grouped, remarks = _groups(environment, groups, critical or ())
+    if critical is None:
+        return Needs(imports, grouped, None, remarks)
+    # Imported here: what is not known needs no sorting.
+    from modelreg.environment.roles import tooling
+
+    kept = {*critical, *(name for group in (grouped or {}).values() for name in group.packages)}
+    return Needs(imports, grouped, Roles(critical, tooling(environment, kept)), remarks)
+
+
+def _refuse_mismatch(imports: Imports, environment: Environment) -> None:
+    """Refuse a model that was made with other versions than those it would be served with."""
+    installed = {package.name: package.version for package in environment.packages}
+    for framework, made_with in imports.versions.items():
+        found = [installed[name] for name in installed_as(framework, installed)]
+        if not any(same_version(version, made_with) for version in found):
+            where = f"has {found[0]}" if found else "does not have it"
+            raise EnvironmentMismatchError(
+                f"the model says that it was made with {framework} {made_with}, but the environment {where}; "
+                "name the environment it was trained in with --python, or say --allow-mismatch"
+            )
+
+
+def _provided(imports: Imports | None, captured: Capture) -> tuple[Imports | None, frozenset[str] | None]:
+    """Say of each import which package provides it, and return these packages; None where not all of them are known.
+
+    A module that nothing provides, such as the script that made the model, may need anything.
+    """
+    if imports is None or not captured.places:
+        return imports, None
+    # Imported here: many models are no pickles.
+    from modelreg.environment.providers import find_providers
+
+    providers = find_providers(imports.names, captured.places)
+    told = replace(imports, packages=providers.packages, missing=providers.missing)
+    known = imports.complete and not providers.missing
+    return told, providers.owners if known else None
+
+
+def _load_critical(environment: Environment, roots: frozenset[str] | None) -> tuple[str, ...] | None:
+    if not roots:
+        return None
+    from modelreg.environment.roles import load_critical
+
+    return load_critical(environment, roots)
+
+
+def _groups(
+    environment: Environment, given: Mapping[str, Sequence[str]] | None, critical: Sequence[str]
+) -> tuple[Mapping[str, Group] | None, tuple[str, ...]]:
+    from modelreg.environment.declaration import declared_groups
+
+    declarations = declared_groups(given)
+    if not declarations:
+        return None, ()
+    # Imported here: most projects declare no groups.
+    from modelreg.environment.groups import split
+
+    grouping = split(environment, declarations, critical)
+    remarks = tuple(f"{name} does not say what it needs, so the groups may lack packages" for name in grouping.unknown)
+    return grouping.groups, remarks
