@@ -197,7 +197,7 @@ def test_asking_for_an_image_that_is_not_recorded(quick: Run, fraud: Registry, s
     for target in ("train", "base"):
         quick("image", "attach", "fraud:1", f"{server.host}/team/fraud:3", "--target", target)
     ran = quick("verify-env", "fraud:1", "--image", "recorded")
-    assert (ran.code, "has no image for serving, but for train, base" in ran.err) == (2, True)
+    assert (ran.code, "has no image for serving, but for base, train" in ran.err) == (2, True)
     assert quick("verify-env", "fraud:1", "--image", "recorded", "--target", "train").code == 0
     assert quick("image", "show", "fraud:1", "--target", "serve").code == 4
 
