@@ -209,7 +209,9 @@ def _add_link(archive: tarfile.TarFile, name: str, target: str) -> None:
 
 def pip_secrets(folder: Path) -> dict[str, Path]:
     """Return what pip needs of this machine to reach its index from inside a build, as files to be given as secrets."""
-    certificates = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
+    certificates = (
+        os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
+    )
     index = os.environ.get("PIP_INDEX_URL")
     settings = ["[global]", "timeout = 120", *([f"index-url = {index}"] if index else [])]
     secrets = {}

@@ -1,98 +1,106 @@
 """What `verify-env` is to check: references, pulled manifests, or what the project names."""
 
 import os
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelreg.environment.capture import Capture, capture, find_interpreter
+from modelreg.cli.checked import Checked
 from modelreg.errors import UsageError
 from modelreg.paths import MANIFEST
-from modelreg.progress import ProgressCallback
 from modelreg.registry import Registry
-from modelreg.settings import project_models
+from modelreg.settings import project_exceptions, project_line, project_models
 
 if TYPE_CHECKING:
-    from modelreg.events import ImageNote
+    from modelreg.environment.capture import Capture
+    from modelreg.environment.policy import Terms
     from modelreg.registry.verify import EnvironmentReport
 
 
-RECORDED = "recorded"
-"""What stands for the image that a version names itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageChoice:
-    """Which image is to be checked: its name, or `recorded`. target: for what, where several are recorded."""
-
-    name: str
-    platform: str | None = None
-    target: str | None = None
-    progress: ProgressCallback | None = None
-
-
-def reports(
-    references: list[str], python: str | None, registry: str | None, image: ImageChoice | None = None
-) -> "list[EnvironmentReport]":
-    """Check each model that is named, or else found, against one environment, or against images.
+def reports(references: list[str], checked: Checked, registry: str | None, terms: "Terms") -> "list[EnvironmentReport]":
+    """Check each model that is named, or else found, against one environment, or against the image that it names.
 
     Raises:
         UsageError: there is nothing to check.
     """
-    from modelreg.registry.verify import read_pulled, verify_pulled
-
-    wanted = references or _of_the_project() or [str(path) for path in _pulled_below(Path())]
+    wanted = [Wanted(reference) for reference in references] or _of_the_project() or _pulled_below(Path())
     if not wanted:
         raise UsageError(
             "nothing to check: name a version (modelreg verify-env fraud:3), list models under [tool.modelreg.models] "
             f"in pyproject.toml, or run it where a {MANIFEST} was pulled"
         )
-    if image is None:
-        captured = capture(find_interpreter(python), in_process=True)
-    elif image.name != RECORDED:
-        captured = _of_image(image, python)
+    captured = checked.capture()
     found = []
-    for reference in wanted:
-        if _is_path(reference):
-            pulled = read_pulled(Path(reference))
-            if image is not None and image.name == RECORDED:
-                captured = _of_recorded(pulled.images, pulled.reference, image, python)
-            found.append(verify_pulled(pulled, captured))
-            continue
-        opened = Registry.open(registry)
-        version = opened.resolve(reference)
-        if image is not None and image.name == RECORDED:
-            captured = _of_recorded(version.images, version.reference, image, python)
-        found.append(opened.verify_env(version, environment=captured))
+    for one in wanted:
+        report = _pulled if _is_path(one.reference) else _registered
+        found.append(replace(report(one.reference, checked, captured, registry, terms), where=one.where))
     return found
 
 
-def _of_image(image: ImageChoice, python: str | None) -> Capture:
-    from modelreg.image.capture import capture_image
-    from modelreg.image.opening import open_image
+def _pulled(
+    path: str, checked: Checked, captured: "Capture | None", _: str | None, terms: "Terms"
+) -> "EnvironmentReport":
+    from modelreg.registry.verify import read_pulled, verify_pulled
 
-    return capture_image(open_image(image.name, image.platform), python, image.progress)
-
-
-def _of_recorded(images: "Mapping[str, ImageNote]", reference: str, image: ImageChoice, python: str | None) -> Capture:
-    from modelreg.registry.image import capture_recorded, recorded_image
-
-    note = recorded_image(images, image.target, reference)
-    return capture_recorded(replace(note, platform=image.platform or note.platform), python, image.progress)
+    manifest = read_pulled(Path(path))
+    if captured is None:
+        captured, terms = checked.recorded(manifest.images, manifest.reference, manifest.groups, terms)
+    return verify_pulled(manifest, captured, terms)
 
 
-def _of_the_project() -> list[str]:
+def _registered(
+    reference: str, checked: Checked, captured: "Capture | None", registry: str | None, terms: "Terms"
+) -> "EnvironmentReport":
+    opened = Registry.open(registry)
+    version = opened.resolve(reference)
+    if captured is None:
+        captured, terms = checked.recorded(version.images, version.reference, version.record.groups, terms)
+    return opened.verify_env(
+        version,
+        environment=captured,
+        policy=terms.policy,
+        group=terms.group,
+        allow_unchecked=terms.allow_unchecked,
+    )
+
+
+def terms(policy: str, group: str | None, *, allow_unchecked: bool = False) -> "Terms":
+    """Return the terms of a check: what the options say, and the exceptions of the nearest pyproject.toml.
+
+    Raises:
+        UsageError: there is no such policy, or an exception is not written as one.
+    """
+    from modelreg.environment.policy import Policy, read_waivers
+    from modelreg.registry.verify import todays
+
+    return todays(Policy.parse(policy, read_waivers(project_exceptions())), group, allow_unchecked=allow_unchecked)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A model to check. where: the file and the line that ask for it."""
+
+    reference: str
+    where: tuple[str, int] | None = None
+
+
+def _of_the_project() -> list[Wanted]:
     models = project_models()
-    return [f"{model}{'' if version[:1] in ('@', ':') else ':'}{version}" for model, version in models.items()]
+    return [
+        Wanted(f"{model}{'' if version[:1] in ('@', ':') else ':'}{version}", project_line(model))
+        for model, version in models.items()
+    ]
 
 
-def _pulled_below(folder: Path) -> Iterator[Path]:
-    """Yield every pulled manifest below a folder; hidden folders and environments are passed over."""
+def _pulled_below(folder: Path) -> list[Wanted]:
+    """Return every pulled manifest below a folder; hidden folders and environments are passed over."""
+    found = []
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name[0] != "." and not Path(here, name, "pyvenv.cfg").exists())
         if MANIFEST in files:
-            yield Path(here, MANIFEST)
+            path = str(Path(here, MANIFEST))
+            found.append(Wanted(path, (path, 1)))
+    return found
 
 
 def _is_path(reference: str) -> bool:

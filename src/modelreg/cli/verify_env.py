@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from modelreg.cli.completion import complete_reference
-from modelreg.cli.options import JsonOption, PythonOption, QuietOption, RegistryOption
+from modelreg.cli.options import (
+    GroupCheckOption,
+    JsonOption,
+    PolicyOption,
+    PythonOption,
+    QuietOption,
+    RegistryOption,
+)
+from modelreg.cli.report import Form
 
 
 def verify_env(
@@ -32,29 +40,37 @@ def verify_env(
     platform: Annotated[
         str | None, typer.Option("--platform", metavar="OS/ARCH", help="Which one of a multi-platform image.")
     ] = None,
-    target: Annotated[
-        str | None, typer.Option("--target", metavar="TARGET", help="With --image recorded: base, train or serve.")
-    ] = None,
+    group: GroupCheckOption = None,
+    policy: PolicyOption = "exact",
+    allow_unchecked: Annotated[
+        bool, typer.Option("--allow-unchecked", help="Let pass what could not be checked; it is still told.")
+    ] = False,
     registry: RegistryOption = None,
+    form: Annotated[
+        Form, typer.Option("--format", help="Text for people, or what scripts and CI systems read.")
+    ] = Form.TEXT,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Check that an environment is the one a model needs.
 
-    Names every difference. Exit 0 if it fits, 3 if it does not.
+    Names every difference. Exit 0 if it fits, 3 if it does not or could not be checked in full.
 
     Example: modelreg verify-env fraud@production --python serving/.venv
     """
-    from modelreg.cli.answers import print_reports
+    from modelreg.cli.checked import Checked
     from modelreg.cli.progress import shown
-    from modelreg.cli.targets import ImageChoice, reports
+    from modelreg.cli.report import print_reports
+    from modelreg.cli.targets import reports, terms
     from modelreg.errors import UsageError
 
-    if image is None and (platform or target):
-        raise UsageError("--platform and --target say which image to check; add --image")
+    if json:
+        form = Form.JSON
+    if platform is not None and image is None:
+        raise UsageError("--platform says which one of an image's; add --image")
+    agreed = terms(policy, group, allow_unchecked=allow_unchecked)
     with shown(quiet=quiet) as progress:
-        choice = ImageChoice(image, platform, target, progress) if image is not None else None
-        found = reports(references or [], python, registry, choice)
-    print_reports(found, "json" if json else "quiet" if quiet else "text")
+        found = reports(references or [], Checked(python, image, platform, progress), registry, agreed)
+    print_reports(found, form, quiet=quiet)
     if not all(report.fits for report in found):
         raise typer.Exit(3)

@@ -15,14 +15,14 @@ def differences(expected, found):
 
     found: what the probe says, with the record digests.
     """
-    wrong = []
-    told = []
+    wrong: "list[str]" = []
+    told: "list[str]" = []
+    installed: "dict[str, dict[str, str]]" = {}
     for name in ("implementation", "python"):
         if found[name] != expected[name]:
             # As in verify-env: another patch level is worth knowing, another language is wrong.
             same_language = name == "python" and _minor(found[name]) == _minor(expected[name])
             (told if same_language else wrong).append(f"{name} is {found[name]}; the model wants {expected[name]}")
-    installed = {}
     for distribution in found["distributions"]:
         if distribution.get("name") and distribution.get("version"):
             installed.setdefault(_normalized(distribution["name"]), distribution)

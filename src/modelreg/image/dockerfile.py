@@ -57,12 +57,11 @@ _HOW = (
     "#   docker build --secret id=pip.conf,src=pip.conf --secret id=ca.crt,src=ca.crt --target serve .",
     "# where pip.conf may say  cert = /run/secrets/ca.crt  below [global].",
 )
-_PIP = (
-    "RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca.crt,target=/run/secrets/ca.crt \\"
+_SECRETS = (
+    "RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \",
+    "    --mount=type=secret,id=ca.crt,target=/run/secrets/ca.crt \",
 )
-
-
-def _base(recipe: Recipe) -> Iterator[str]:
+_INSTALL = "pip install --no-cache-dir --disable-pip-version-check --no-deps"def _base(recipe: Recipe) -> Iterator[str]:
     stage = recipe.stages[BASE]
     # Not every engine takes a tag and a digest together.
     if recipe.base.digest and recipe.base.tag:
@@ -88,8 +87,8 @@ def _packages(stage: Stage) -> Iterator[str]:
         if requirements:
             name = f"{stage.name}{kind}.txt"
             yield f"COPY {_FOLDER}/{name} /opt/modelreg/"
-            yield _PIP
-            yield f"    {_VENV}/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps{hashes} -r /opt/modelreg/{name}"
+            yield from _SECRETS
+            yield f"    {_VENV}/bin/{_INSTALL}{hashes} -r /opt/modelreg/{name}"
 
 
 def _check(stage: Stage) -> Iterator[str]:

@@ -39,7 +39,7 @@ class Engine:
     ) -> None:
         """Build a stage of the Dockerfile in a folder, and give it a name on this machine.
 
-        secrets: files by id, for the build alone. options: what else the engine is to be told, such as `--network=host`.
+        secrets: files by id, for the build alone. options: what else the engine is told, such as `--network=host`.
         plain_http: the image registry that the base is from is on this machine, where docker takes it for granted.
         tell: is given each line that the engine prints.
 
@@ -72,7 +72,9 @@ class Engine:
         """
         with tempfile.TemporaryDirectory(prefix="modelreg-") as folder:
             digest_file = Path(folder, "digest")
-            noting = [] if self.name == "docker" else ["--digestfile", str(digest_file), *self._tls(plain_http=plain_http)]
+            noting = (
+                [] if self.name == "docker" else ["--digestfile", str(digest_file), *self._tls(plain_http=plain_http)]
+            )
             code, said = _run([self.command, "push", *noting, tag], tell)
             if code != 0:
                 raise ImageRegistryError(f"{self.name} could not push {tag}: {_reason(said)}; log in, and push again")

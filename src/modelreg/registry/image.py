@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, compare
+from modelreg.environment.expected import Expected
+from modelreg.environment.policy import Terms
 from modelreg.environment.record import Environment
 from modelreg.errors import EnvironmentMismatchError, NotFoundError, UsageError
 from modelreg.events import TARGETS, ImageNote
@@ -27,7 +29,7 @@ class Attached:
 def look_at_image(
     name: str,
     target: str,
-    wanted: Environment,
+    expected: Expected,
     *,
     platform: str | None = None,
     check: bool = True,
@@ -36,7 +38,8 @@ def look_at_image(
 ) -> Attached:
     """Return what is recorded of an image: its digest as it is at this moment, its platform, and whether it fits.
 
-    check: ask the image registry, and compare the image with `wanted`; without it a digest must be given.
+    check: ask the image registry, and compare the image with what is expected of its target; without it a
+    digest must be given.
 
     Raises:
         UsageError: the name or the target is none; a digest is missing.
@@ -55,9 +58,11 @@ def look_at_image(
     from modelreg.image.capture import capture_image
     from modelreg.image.opening import open_image
 
-    image = open_image(str(reference), platform, prefer=platform_of(wanted))
+    image = open_image(str(reference), platform, prefer=platform_of(expected.environment))
     pinned = reference.at(image.digest)
-    comparison = compare(wanted, capture_image(image, progress=progress).environment)
+    captured = capture_image(image, progress=progress)
+    terms = Terms(group=target if target in (expected.groups or {}) else None)
+    comparison = compare(expected, captured.environment, terms, captured.duplicates)
     if not comparison.fits and not allow_mismatch:
         raise EnvironmentMismatchError(
             f"{pinned} does not fit: {_told(comparison)}; build it anew, or say --allow-mismatch"
@@ -65,8 +70,8 @@ def look_at_image(
     return Attached(target, ImageNote(str(pinned), str(image.platform), comparison.fits), comparison)
 
 
-def recorded_image(images: Mapping[str, ImageNote], target: str | None, reference: str) -> ImageNote:
-    """Return the image recorded for a target; without one, for serving, or else the only one.
+def recorded_image(images: Mapping[str, ImageNote], target: str | None, reference: str) -> tuple[str, ImageNote]:
+    """Return the image recorded for a target, with that; without one, for serving, or else the only one.
 
     Raises:
         NotFoundError: there is none.
@@ -77,9 +82,9 @@ def recorded_image(images: Mapping[str, ImageNote], target: str | None, referenc
         check_target(target)
     chosen = target or ("serve" if "serve" in images or len(images) != 1 else next(iter(images)))
     if chosen in images:
-        return images[chosen]
+        return chosen, images[chosen]
     if target is None and images:
-        raise UsageError(f"{reference} has no image for serving, but for {names}; choose one with --target")
+        raise UsageError(f"{reference} has no image for serving, but for {names}; choose one with --group")
     raise NotFoundError(
         f"{reference} has no image for {chosen} (recorded: {names}); record one: "
         f"modelreg image attach {reference} IMAGE --target {chosen}"
@@ -116,6 +121,6 @@ def check_target(target: str) -> None:
 
 
 def _told(comparison: Comparison) -> str:
-    errors = [str(finding) for finding in comparison.findings if finding.severity == "error"]
+    errors = [str(finding) for finding in comparison.findings if finding.severity in comparison.failing]
     more = f"; and {len(errors) - _SHOWN} differences more" if len(errors) > _SHOWN else ""
     return "; ".join(errors[:_SHOWN]) + more

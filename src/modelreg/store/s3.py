@@ -19,10 +19,11 @@ from modelreg.files import pieces
 from modelreg.parallel import ahead
 from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
 from modelreg.store.parts import Parts, part_size
-from modelreg.store.protocol import Entry
+from modelreg.store.protocol import Copier, Entry, Store
 
 if TYPE_CHECKING:
     from modelreg.store.s3_client import S3Client
+    from modelreg.store.s3_copy import Place
 
 _MOST_PARTS = 10_000
 _ATTEMPTS = 5
@@ -73,6 +74,11 @@ class S3Store:
         if self._settings.kms_key:
             self._kept |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._settings.kms_key}
 
+        self._artifacts: dict[str, Any] = self._kept | (
+            {"StorageClass": self._settings.storage_class} if self._settings.storage_class else {}
+        )
+        """What files are written with."""
+
     @property
     def url(self) -> str:
         """The bucket and the folder in it."""
@@ -105,15 +111,21 @@ class S3Store:
 
         What the service receives it checks against a CRC-32.
         """
-        storage_class = self._settings.storage_class
-        upload = _Upload(
-            self._client,
-            self._at(key),
-            self._kept | ({"StorageClass": storage_class} if storage_class else {}),
-            self._payer,
-        )
+        upload = _Upload(self._client, self._at(key), self._artifacts, self._payer)
         with self._translated("write", key):
             return upload.pour(source, progress, resume=resume)
+
+    def copier(self, source: Store) -> Copier | None:
+        """Return what copies from another bucket of the same service."""
+        if not isinstance(source, S3Store) or source.endpoint != self.endpoint:
+            return None
+        from modelreg.store.s3_copy import copy_object
+
+        def copy(there: str, here: str, size: int) -> bool:
+            with self._translated("write", here):
+                return copy_object(source.place(there), self.place(here), self._artifacts, size)
+
+        return copy
 
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`."""
@@ -150,7 +162,7 @@ class S3Store:
                 for item in page.get("Contents", ()):
                     key = self._address.key(item["Key"])
                     if key and not key.endswith("/"):  # a "folder" that somebody made in a console
-                        found.append(Entry(key, item["Size"]))
+                        found.append(Entry(key, item["Size"], item.get("ETag")))
         yield from sorted(found)  # directory buckets, and some other servers, list in another order
 
     def folders(self, prefix: str) -> list[str]:
@@ -193,6 +205,15 @@ class S3Store:
         if date is None:
             raise StoreError(f"{self.url} does not tell the time, so it cannot hold a registry")
         return parsedate_to_datetime(date)
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where the service is, if the settings say so."""
+        return self._settings.endpoint
+
+    def place(self, key: str) -> "Place":
+        """Return what names an object to the SDK."""
+        return self._client, self._at(key), self._payer
 
     def _at(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._address.bucket, "Key": f"{self._address.prefix}{key}"}
