@@ -58,7 +58,7 @@ def test_a_tag_is_recorded_by_the_digest_that_it_has_at_that_moment(
 
 
 def test_an_image_that_does_not_fit_is_recorded_only_on_purpose(
-    quick: Run, fraud: Registry, server: ImageServer
+    quick: Run, fraud: Registry, server: ImageServer, captured: Capture
 ) -> None:
     image = f"{server.host}/team/fraud:old"
     ran = quick("image", "attach", "fraud:1", image)
@@ -67,6 +67,11 @@ def test_an_image_that_does_not_fit_is_recorded_only_on_purpose(
     assert not fraud.resolve("fraud").images
     assert quick("image", "attach", "fraud:1", image, "--allow-mismatch").code == 0
     assert fraud.resolve("fraud").images["serve"].fits is False
+    # Whatever is checked from now on, it is told that the two ways to keep the dependencies disagree.
+    assert "warning" in quick("verify-env", "fraud", "--image", f"{server.host}/team/fraud:3").out
+    (finding,) = fraud.verify_env("fraud:1", environment=captured).findings
+    assert str(finding).startswith(f"the image recorded for serve, {image}@sha256:")
+    assert fraud.verify_env("fraud:1", environment=captured).fits
     ran = quick("verify-env", "fraud", "--image", "recorded")
     assert ran.code == 3
     assert "scikit-learn is 1.3.2; the model wants 1.5.2 (wanted since fraud:1 of " in ran.out
@@ -198,7 +203,7 @@ def test_asking_for_an_image_that_is_not_recorded(quick: Run, fraud: Registry, s
         quick("image", "attach", "fraud:1", f"{server.host}/team/fraud:3", "--target", target)
     ran = quick("verify-env", "fraud:1", "--image", "recorded")
     assert (ran.code, "has no image for serving, but for base, train" in ran.err) == (2, True)
-    assert quick("verify-env", "fraud:1", "--image", "recorded", "--target", "train").code == 0
+    assert quick("verify-env", "fraud:1", "--image", "recorded", "--group", "train").code == 0
     assert quick("image", "show", "fraud:1", "--target", "serve").code == 4
 
 
@@ -217,7 +222,6 @@ def test_an_image_as_a_file_is_checked_but_not_recorded(
         ("image", "attach", "fraud:1", "Registry/Fraud"),
         ("image", "attach", "fraud:1", "registry.example/fraud", "--platform", "linux"),
         ("verify-env", "fraud:1", "--platform", "linux/amd64"),
-        ("verify-env", "fraud:1", "--target", "serve"),
     ],
 )
 def test_what_makes_no_sense_is_refused(quick: Run, fraud: Registry, arguments: tuple[str, ...]) -> None:

@@ -58,10 +58,13 @@ _HOW = (
     "# where pip.conf may say  cert = /run/secrets/ca.crt  below [global].",
 )
 _SECRETS = (
-    "RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \",
-    "    --mount=type=secret,id=ca.crt,target=/run/secrets/ca.crt \",
+    "RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \\",
+    "    --mount=type=secret,id=ca.crt,target=/run/secrets/ca.crt \\",
 )
-_INSTALL = "pip install --no-cache-dir --disable-pip-version-check --no-deps"def _base(recipe: Recipe) -> Iterator[str]:
+_INSTALL = "pip install --no-cache-dir --disable-pip-version-check --no-deps"
+
+
+def _base(recipe: Recipe) -> Iterator[str]:
     stage = recipe.stages[BASE]
     # Not every engine takes a tag and a digest together.
     if recipe.base.digest and recipe.base.tag:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from modelreg import layout
+from modelreg.canonical import decode
 from modelreg.digest import Poured, pour, sha256_of
+from modelreg.environment.expected import Expected
+from modelreg.environment.record import Environment
 from modelreg.errors import ConflictError, IntegrityError, ModelregError, StoreError
 from modelreg.files import SourceFile, SourceTree, pieces
 from modelreg.parallel import ahead
