@@ -1,4 +1,4 @@
-"""modelreg image attach, show and list."""
+"""modelreg image attach, build, show and list."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +7,7 @@ import typer
 from modelreg.cli.options import JsonOption, ModelArgument, QuietOption, ReferenceArgument, RegistryOption
 
 if TYPE_CHECKING:
+    from modelreg.events import ImageNote
     from modelreg.version import Version
 
 image = typer.Typer(
@@ -65,6 +66,66 @@ def attach(
         verdict = {True: "it fits the pins", False: "it does NOT fit the pins", None: "it was not looked at"}
         say(f"{version} has this image for {target}; {verdict[attached.image.fits]}.")
     _print_images(opened.resolve(version.reference), attached.target, json=json)
+
+
+@image.command("build")
+def build(
+    reference: ReferenceArgument,
+    tag: Annotated[str, typer.Option("--tag", "-t", metavar="IMAGE", help="Its name: registry/team/fraud:3.")],
+    target: Annotated[str, typer.Option("--target", metavar="TARGET", help="base, train or serve.")] = "serve",
+    push: Annotated[bool, typer.Option("--push", help="Push it, and record the digest that it gets.")] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", metavar="ENGINE", help="docker, podman or buildah. Default: the first that is here."),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base", metavar="IMAGE", help="What to build on, with a digest. Default: Docker's image of the Python."
+        ),
+    ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option("--secret", metavar="ID=FILE", help="For the build alone: pip.conf=FILE or ca.crt=FILE."),
+    ] = None,
+    engine_option: Annotated[
+        list[str] | None,
+        typer.Option("--engine-option", metavar="OPTION", help="For the engine, as in --engine-option=--network=host."),
+    ] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Leave out what cannot be installed elsewhere.")
+    ] = False,
+    registry: RegistryOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Build the image of a version. What was pushed is read back, compared with the pins, and recorded by digest.
+
+    The build itself checks that it installed what the manifest says.
+
+    Example: modelreg image build fraud:3 -t registry.example/team/fraud:3 --push
+    """
+    from pathlib import Path
+
+    from modelreg.cli.output import print_json, say
+    from modelreg.cli.pairs import pairs
+    from modelreg.cli.progress import shown
+    from modelreg.registry import Registry
+    from modelreg.registry.build import Order
+
+    opened = Registry.open(registry)
+    version = opened.resolve(reference)
+    secrets = {name: Path(file) for name, file in pairs("--secret", secret).items()}
+    order = Order(target, tag, push, engine, base, secrets, tuple(engine_option or ()), allow_missing)
+    with shown(quiet=quiet) as progress:
+        built = opened.build_image(version, order, tell=(lambda _: None) if quiet else say, progress=progress)
+    if not quiet:
+        what = "was pushed, and holds what the manifest says" if push else "is on this machine; --push pushes it"
+        say(f"The image of {version} for {target} {what}.")
+    if json:
+        print_json({"version": version.reference, "target": target, "pushed": push, **_note(built)})
+    else:
+        typer.echo(built.reference)
 
 
 @image.command("show")
@@ -149,6 +210,10 @@ def _print_table(versions: "list[Version]") -> None:
 
 
 def _json(version: "Version") -> list[dict[str, object]]:
+    return [{"version": version.reference, "target": target, **_note(note)} for target, note in version.images.items()]
+
+
+def _note(note: "ImageNote") -> dict[str, object]:
     from dataclasses import asdict
 
-    return [{"version": version.reference, "target": target, **asdict(note)} for target, note in version.images.items()]
+    return asdict(note)

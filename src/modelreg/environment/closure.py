@@ -60,7 +60,7 @@ class Edges:
                 for wanted in self._needed(name, extra, unknown):
                     ahead += ((wanted.name, asked) for asked in ("", *wanted.extras))
         names = frozenset(name for name, _ in reached)
-        installed = names & self._requires.keys()
+        installed = names.intersection(self._requires)
         return Closure(installed, names - installed, frozenset(unknown))
 
     def extras_of(self, name: str) -> frozenset[str]:

@@ -57,7 +57,7 @@ def read_files(image: Image, progress: ProgressCallback | None = None) -> FileSy
     """Return an image's file system; layers that were read before are taken from the cache."""
     layers = {layer.digest: (layer, cached(layer.digest)) for layer in image.manifest.layers}
     missing = sum(layer.size for layer, entries in layers.values() if entries is None)
-    meter = Meter("download", missing, progress)
+    meter = Meter("read", missing, progress)
     files = FileSystem()
     read: dict[str, Sequence[Entry]] = {}
     for layer in image.manifest.layers:

@@ -7,8 +7,6 @@ EXPECTED.json`. It says every difference, and ends with 3 where there is one tha
 import json
 import sys
 
-import probe
-
 
 def differences(expected, found):
     """Return what is wrong, and what is only worth knowing, each as sentences.
@@ -51,6 +49,8 @@ def _normalized(name):
 
 def main(path):
     """Compare, and say what differs; return the exit code."""
+    import probe  # the copy beside this
+
     with open(path, encoding="utf-8") as file:
         expected = json.load(file)
     wrong, told = differences(expected, probe.facts(sys.path[1:], whole=True))

@@ -45,7 +45,7 @@ def dockerfile(recipe: Recipe) -> str:
         if name != BASE:
             lines += ["", "", f"FROM {BASE} AS {name}", "USER 0:0", *_packages(stage), *_check(stage)]
         if name == SERVE:
-            lines += ["", "# The model, last: it changes most often.", f"COPY {_FOLDER}/model/ /srv/model/"]
+            lines += ["", "# The model, last: it changes most often.", f"COPY --chown={USER}:{USER} {_FOLDER}/model/ /srv/model/"]
             lines += ["ENV MODEL_DIR=/srv/model", "WORKDIR /srv"]
         lines += ["", *_labels(recipe, name), f"USER {USER}:{USER}"]
     return "".join(f"{line}\n" for line in lines)

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from modelreg.difference import Change
     from modelreg.environment.capture import Capture
     from modelreg.environment.policy import Policy
+    from modelreg.events import ImageNote
     from modelreg.files import SourceTree
     from modelreg.manifest import Manifest
     from modelreg.registry.alias import Alias, Moved
+    from modelreg.registry.build import Order
     from modelreg.registry.doctor import Diagnosis
     from modelreg.registry.gc import Collected
     from modelreg.registry.history import Happening
@@ -447,6 +449,62 @@ class Registry:
         )
         annotate(self._store, version, actor(), images={target: attached.image})
         return attached
+
+    def build_image(
+        self,
+        reference: str | Reference | Version,
+        order: "Order",
+        *,
+        check: bool = True,
+        tell: Callable[[str], None] = lambda _: None,
+        progress: ProgressCallback | None = None,
+    ) -> "ImageNote":
+        """Build the image of a version with docker, podman or buildah; where it is pushed, record its digest.
+
+        check: what was pushed is read back and compared with the pins, without an engine. tell: is given each line that
+        the engine prints.
+
+        Raises:
+            EnvironmentMismatchError: the image does not hold what the manifest says, or cannot.
+            ImageBuildError, ImageRegistryError, AccessDeniedError: it could not be built, or pushed.
+            UsageError, NotFoundError: the order makes no sense, no engine is installed; also as `resolve`.
+        """
+        from modelreg.events import ImageNote
+        from modelreg.registry.build import build, recorded_hashes
+
+        manifest = self.show(reference)
+        built = build(self._store, manifest, order, recorded_hashes(manifest), tell=tell, progress=progress)
+        if not order.push:
+            return ImageNote(str(built))
+        version = manifest.version
+        return self.attach_image(version, str(built), target=order.target, check=check, progress=progress).image
+
+    def dockerfile(
+        self,
+        reference: str | Reference | Version,
+        *,
+        base: str | None = None,
+        folder: str | PathLike[str] | None = None,
+        allow_missing: bool = False,
+        progress: ProgressCallback | None = None,
+    ) -> str:
+        """Return the multi-stage Dockerfile of a version.
+
+        base: the image to stand on; its tag is resolved to a digest. folder: write it there, with all that it copies,
+        the model among it. allow_missing: leave out what cannot be installed elsewhere.
+
+        Raises:
+            EnvironmentMismatchError: something cannot be installed elsewhere.
+            UsageError, NotFoundError: as `resolve`; also, with AccessDeniedError and ImageRegistryError, of the base.
+        """
+        from modelreg.image.dockerfile import dockerfile
+        from modelreg.registry.build import recipe_of, recorded_hashes, write_context
+
+        manifest = self.show(reference)
+        recipe = recipe_of(manifest, base, recorded_hashes(manifest), allow_missing=allow_missing)
+        if folder is not None:
+            write_context(self._store, manifest, recipe, Path(folder), progress)
+        return dockerfile(recipe)
 
     def delete(self, reference: str | Reference | Version, *, why: str = "") -> Version:
         """Delete a version: it can be restored until a garbage collection takes its files. Numbers never come back.
