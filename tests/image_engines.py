@@ -14,9 +14,9 @@ import sys
 import sysconfig
 import tarfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
@@ -25,17 +25,25 @@ import pytest
 HOW = "install it (.ci/engines does, as root), or leave it: nothing else needs an engine"
 LOGIN = "anna:secret"
 _HTPASSWD = "anna:$2y$05$U70.D1ouWPn0dqy7kXN/uu6HACL7R9ojEMaJIrVm4SBUfOxM0qcEW\n"  # bcrypt, the only kind it takes
+_COMMON = (
+    "lib[cm].so.6",
+    "libdl.so.2",
+    "librt.so.1",
+    "libpthread.so.0",
+    "libutil.so.1",
+    "libstdc++.so.6",
+    "libgcc_s.so.1",
+)
 _PREFERRED = "/usr/bin:/usr/sbin"  # where the distribution's docker is; another one may lack a plugin
 
 
 @dataclass(frozen=True)
 class RunningEngine:
-    """An engine, with the variables that it is to be run with. pulls: what it needs to be told about networks."""
+    """An engine, with the variables that it is to be run with. options: what a build here is to be told."""
 
     name: str
-    environ: Mapping[str, str]
+    environ: dict[str, str]
     options: tuple[str, ...] = ("--network=host",)
-    started: list[str] = field(default_factory=list)
 
     def run(self, *arguments: str, timeout: float = 300) -> str:
         """Run the engine's own command, and return what it prints."""
@@ -124,7 +132,7 @@ def _registry(folder: Path, more: str) -> Iterator[str]:
 
 
 @contextmanager
-def _running(command: list[str], log: Path, ready: "object", environ: Mapping[str, str]) -> Iterator[None]:
+def _running(command: list[str], log: Path, ready: Callable[[], bool], environ: Mapping[str, str]) -> Iterator[None]:
     """Run a server until the tests are through with it."""
     path = f"{_PREFERRED}:{os.environ.get('PATH', '')}"
     with log.open("wb") as file:
@@ -137,7 +145,7 @@ def _running(command: list[str], log: Path, ready: "object", environ: Mapping[st
         )
     try:
         deadline = time.monotonic() + 60
-        while not ready():  # type: ignore[operator]  # a function
+        while not ready():
             if process.poll() is not None or time.monotonic() > deadline:
                 _missing(f"{command[0]} does not start ({log.read_text(errors='replace')[-300:]!r}); one that does")
             time.sleep(0.05)
@@ -165,7 +173,11 @@ def base_archive(target: Path) -> Path:
     library = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix, "base": sys.base_prefix}))
     folders = [library, Path("/usr/share/python-wheels"), Path(sysconfig.get_config_var("INCLUDEPY"))]
     programs = {interpreter, *library.glob("lib-dynload/*.so")}
-    needed = {Path(found) for program in programs for found in _libraries(program)}
+    # What compiled packages expect of any system.
+    common = [
+        found for name in ("libstdc++.so.6", "libgcc_s.so.1") for found in Path("/lib").glob(f"*-linux-gnu/{name}")
+    ]
+    needed = {*common} | {Path(found) for program in programs for found in _libraries(program)}
     with tarfile.open(target, "w") as archive:
         for folder in folders:
             if folder.is_dir():
@@ -175,9 +187,7 @@ def base_archive(target: Path) -> Path:
         for name in ("python3", version):
             _add_link(archive, f"usr/local/bin/{name}", interpreter.as_posix())
         for name in ("sh", "mkdir", "chown", "rm", "cat", "id", "env"):
-            _add_link(archive, f"bin/{name}", "busybox") if name == "sh" else _add_link(
-                archive, f"usr/local/bin/{name}", "/bin/busybox"
-            )
+            _add_link(archive, f"bin/{name}", "busybox")
         for name, text in (("etc/passwd", "root:x:0:0::/root:/bin/sh\n"), ("tmp/empty", "")):
             member = tarfile.TarInfo(name)
             member.size = len(text)

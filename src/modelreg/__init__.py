@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from modelreg.errors import ConflictError as ConflictError
     from modelreg.errors import EnvironmentMismatchError as EnvironmentMismatchError
     from modelreg.errors import EnvironmentUnreadableError as EnvironmentUnreadableError
+    from modelreg.errors import ImageBuildError as ImageBuildError
     from modelreg.errors import ImageRegistryError as ImageRegistryError
     from modelreg.errors import IntegrityError as IntegrityError
     from modelreg.errors import ModelregError as ModelregError
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from modelreg.progress import Progress as Progress
     from modelreg.reference import Reference as Reference
     from modelreg.registry import Registry as Registry
+    from modelreg.registry.build import Order as Order
     from modelreg.registry.image import Attached as Attached
     from modelreg.registry.pull import Pulled as Pulled
     from modelreg.registry.register import Registered as Registered
@@ -65,6 +67,7 @@ _HOMES = {
         "ConflictError",
         "EnvironmentMismatchError",
         "EnvironmentUnreadableError",
+        "ImageBuildError",
         "ImageRegistryError",
         "IntegrityError",
         "ModelregError",
@@ -80,6 +83,7 @@ _HOMES = {
     "modelreg.progress": ("Progress",),
     "modelreg.reference": ("Reference",),
     "modelreg.registry": ("Registry",),
+    "modelreg.registry.build": ("Order",),
     "modelreg.registry.image": ("Attached",),
     "modelreg.registry.pull": ("Pulled",),
     "modelreg.registry.register": ("Registered",),

@@ -54,7 +54,7 @@ def main(path):
     with open(path, encoding="utf-8") as file:
         expected = json.load(file)
     wrong, told = differences(expected, probe.facts(sys.path[1:], whole=True))
-    where = f"the stage {expected['stage']} of {expected['reference']}"
+    where = f"the stage {expected['stage']}"
     for sentence in told:
         print(f"modelreg: {where}: {sentence}")
     for sentence in wrong:

@@ -13,6 +13,8 @@ USER = 10001
 
 _FOLDER = "modelreg"  # of the build context, and /opt/modelreg while it is built
 _VENV = "/opt/venv"
+_SHARED = "packages"
+"""The stage that all others stand on: what `base` holds, without what is of one version alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +40,18 @@ def default_base(environment: Environment) -> ImageReference:
 def dockerfile(recipe: Recipe) -> str:
     """Return the Dockerfile.
 
-    Each stage is a virtual environment on top of the one below it: what changes least comes first, the model last.
+    Each stage is a virtual environment on top of the packages of `base`. What changes least comes first, and what is of
+    this version alone, its labels and the model, last: another version with the same environment installs nothing anew.
     """
-    lines = [*(f"# {line}" for line in recipe.heading), "#", *_HOW, "", *_base(recipe)]
+    lines = [*(f"# {line}" for line in recipe.heading), "#", *_HOW, "", *_shared(recipe)]
     for name, stage in recipe.stages.items():
+        lines += ["", "", f"FROM {_SHARED} AS {name}"]
         if name != BASE:
-            lines += ["", "", f"FROM {BASE} AS {name}", "USER 0:0", *_packages(stage), *_check(stage)]
+            lines += [*_packages(stage), *_check(stage)]
         if name == SERVE:
-            lines += ["", "# The model, last: it changes most often.", f"COPY --chown={USER}:{USER} {_FOLDER}/model/ /srv/model/"]
+            lines += [f"COPY --chown={USER}:{USER} {_FOLDER}/model/ /srv/model/"]
             lines += ["ENV MODEL_DIR=/srv/model", "WORKDIR /srv"]
-        lines += ["", *_labels(recipe, name), f"USER {USER}:{USER}"]
+        lines += [*_labels(recipe, name), f"USER {USER}:{USER}"]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -64,12 +68,12 @@ _SECRETS = (
 _INSTALL = "pip install --no-cache-dir --disable-pip-version-check --no-deps"
 
 
-def _base(recipe: Recipe) -> Iterator[str]:
+def _shared(recipe: Recipe) -> Iterator[str]:
     stage = recipe.stages[BASE]
     # Not every engine takes a tag and a digest together.
     if recipe.base.digest and recipe.base.tag:
         yield f"# {_name(recipe.base)}, as it was when this was written."
-    yield f"FROM {replace(recipe.base, tag=None) if recipe.base.digest else recipe.base} AS {BASE}"
+    yield f"FROM {replace(recipe.base, tag=None) if recipe.base.digest else recipe.base} AS {_SHARED}"
     yield "USER 0:0"
     yield f"RUN printf 'model:x:{USER}:{USER}::/home/model:/sbin/nologin\\n' >> /etc/passwd \\"
     yield f"    && mkdir -p /home/model && chown {USER}:{USER} /home/model \\"

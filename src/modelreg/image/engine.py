@@ -11,6 +11,7 @@ from pathlib import Path
 from shutil import which
 
 from modelreg.errors import EnvironmentMismatchError, ImageBuildError, ImageRegistryError, NotFoundError, UsageError
+from modelreg.image.reference import ImageReference
 
 ENGINES = ("docker", "podman", "buildah")
 
@@ -88,10 +89,14 @@ class Engine:
 
     def _pushed(self, tag: str) -> str:
         """Return the digest that docker has noted for the registry it pushed to."""
-        repository = tag.rpartition(":")[0] if "/" not in tag.rpartition(":")[2] else tag
         code, said = _run([self.command, "image", "inspect", "--format", "{{json .RepoDigests}}", tag], lambda _: None)
-        digests = json.loads(said[-1]) if code == 0 and said else []
-        return next((one.partition("@")[2] for one in digests if one.partition("@")[0] == repository), "")
+        try:
+            noted = [ImageReference.parse(one) for one in json.loads(said[-1])] if code == 0 else []
+        except (ValueError, LookupError, TypeError, UsageError):
+            noted = []
+        pushed = ImageReference.parse(tag)
+        places = ((one.host, one.repository, one.digest or "") for one in noted)
+        return next((digest for *place, digest in places if place == [pushed.host, pushed.repository]), "")
 
 
 def find_engine(name: str | None = None) -> Engine:

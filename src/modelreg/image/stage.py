@@ -49,15 +49,17 @@ def requirements_text(requirements: Sequence[Requirement]) -> str:
     return "".join(f"{one.line}\n" for one in requirements)
 
 
-def expectation(reference: str, environment: Environment, stage: Stage) -> dict[str, object]:
-    """Return what the check in a build compares a stage with; see `modelreg.image.check`."""
+def expectation(environment: Environment, stage: Stage) -> dict[str, object]:
+    """Return what the check in a build compares a stage with; see `modelreg.image.check`.
+
+    It is the same for every version that has the same environment, so that a build may use what it has made before.
+    """
     packages = {
         name: {"version": package.version} | ({"record": package.record} if package.record else {})
         for name, package in stage.expected.items()
     }
     python = environment.python
     return {
-        "reference": reference,
         "stage": stage.name,
         "python": python.version,
         "implementation": python.implementation,

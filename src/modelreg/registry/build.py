@@ -110,7 +110,7 @@ def write_context(
         for requirements, kind in ((stage.hashed, "-hashed"), (stage.plain, "")):
             if requirements:
                 _write(beside / f"{name}{kind}.txt", requirements_text(requirements))
-        wanted = expectation(manifest.version.reference, manifest.environment, stage)
+        wanted = expectation(manifest.environment, stage)
         _write(beside / f"{name}.json", json.dumps(wanted, indent=1, sort_keys=True) + "\n")
 
 
