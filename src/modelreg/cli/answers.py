@@ -36,6 +36,10 @@ def registered_text(registered: "Registered", captured: "Capture") -> Iterator[s
         yield f"warning: {obstacle}"
 
 
+_SHOWN = 5
+"""How many modules a warning names."""
+
+
 def _import_warnings(version: Version) -> Iterator[str]:
     imports = version.record.imports
     if imports is None:
@@ -45,12 +49,13 @@ def _import_warnings(version: Version) -> Iterator[str]:
             f"warning: the model needs {name} of the script or notebook that made it (__main__.{name}), "
             "so it will not load elsewhere; move it into a module that is installed"
         )
-    for module in imports.missing or ():
-        if module != "__main__":
-            yield (
-                f"warning: the model imports {module}, which no package of the environment provides, "
-                "so it will not load elsewhere; put that into a package, install it, and register again"
-            )
+    missing = [module for module in imports.missing or () if module != "__main__"]
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        yield (
+            f"warning: the model imports {', '.join(missing[:_SHOWN])}{more}, which no package of the environment "
+            "provides, so it will not load elsewhere; put that into a package, install it, and register again"
+        )
     if not imports.complete:
         yield "warning: the pickle could not be read to its end, so not all that it imports is known"
 

@@ -100,7 +100,7 @@ class Registry:
         metrics: Mapping[str, str | float | Decimal] | None = None,
         description: str = "",
         aliases: Sequence[str] = (),
-        groups: Mapping[str, Sequence[str]] | None = None,
+        groups: Mapping[str, str | Sequence[str]] | None = None,
         if_changed: bool = False,
         allow_mismatch: bool = False,
         strict_env: bool = False,
