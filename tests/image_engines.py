@@ -1,7 +1,7 @@
 """Real engines and real image registries on this machine, started for a test run and ended with it.
 
-`.ci/engines` installs them. Without them the tests that need one are skipped and say so; with
-MODELREG_TEST_REQUIRE_ALL=1 they fail.
+`.ci/engines` installs them, and MODELREG_TEST_ENGINES=1 asks for the tests that need one. They are skipped otherwise,
+and say so; with MODELREG_TEST_REQUIRE_ALL=1 they fail.
 """
 
 import io
@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
+from typing import NoReturn
 
 import pytest
 
-HOW = "install it (.ci/engines does, as root), or leave it: nothing else needs an engine"
 LOGIN = "anna:secret"
 _HTPASSWD = "anna:$2y$05$U70.D1ouWPn0dqy7kXN/uu6HACL7R9ojEMaJIrVm4SBUfOxM0qcEW\n"  # bcrypt, the only kind it takes
 _COMMON = (
@@ -59,34 +59,45 @@ class RunningEngine:
         return done.stdout
 
 
-def _missing(what: str) -> None:
-    message = f"{what} is not here: {HOW}"
+def _missing(what: str) -> NoReturn:
+    message = f"{what} is not here: .ci/engines installs it (Debian, Ubuntu)"
     if os.environ.get("MODELREG_TEST_REQUIRE_ALL") == "1":
         pytest.fail(message)
     pytest.skip(message)
 
 
 def _need(*commands: str) -> None:
-    path = f"{_PREFERRED}:{os.environ.get('PATH', '')}"
+    """Skip, or fail, where an engine is not wanted or not there: nobody's tests are to start a daemon unasked."""
+    if "1" not in (os.environ.get("MODELREG_TEST_ENGINES"), os.environ.get("MODELREG_TEST_REQUIRE_ALL")):
+        pytest.skip("images are built for real with MODELREG_TEST_ENGINES=1; .ci/engines installs what that needs")
     for command in commands:
-        if sys.platform != "linux" or which(command, path=path) is None:
+        if sys.platform != "linux" or which(command, path=_path()) is None:
             _missing(command)
-    if os.geteuid() != 0:
-        _missing("root, whom the engines need in a container,")
+
+
+def _path() -> str:
+    return f"{_PREFERRED}:{os.environ.get('PATH', '')}"
 
 
 @pytest.fixture(scope="session")
 def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
-    """A docker daemon of our own: a private socket and folder, no bridge, and no rule of the firewall touched."""
-    _need("dockerd", "docker")
+    """A docker daemon of our own, on a private socket; without root, whom one needs, the one that runs here."""
+    _need("docker")
+    if os.geteuid() != 0:
+        engine = RunningEngine("docker", {"PATH": _path(), "DOCKER_BUILDKIT": "1"})
+        if not _answers(["docker", "version"], engine.environ):
+            _missing("a docker that this user may use")
+        yield engine
+        return
+    _need("dockerd")
     folder = tmp_path_factory.mktemp("dockerd")
     address = f"unix://{folder}/docker.sock"
     command = ["dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
+    # No bridge, and no rule of the firewall touched.
     command += ["--pidfile", str(folder / "pid"), "--host", address, "--bridge=none", "--iptables=false"]
     command += ["--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]
-    environ = {"DOCKER_HOST": address, "PATH": f"{_PREFERRED}:{os.environ['PATH']}", "DOCKER_BUILDKIT": "1"}
-    engine = RunningEngine("docker", environ)
-    with _running(command, folder / "log", lambda: _answers(["docker", "version"], environ), environ):
+    engine = RunningEngine("docker", {"DOCKER_HOST": address, "PATH": _path(), "DOCKER_BUILDKIT": "1"})
+    with _running(command, folder / "log", lambda: _answers(["docker", "version"], engine.environ)):
         yield engine
 
 
@@ -127,21 +138,20 @@ def _registry(folder: Path, more: str) -> Iterator[str]:
     settings += f'http: {{addr: "{host}"}}\n{more}'
     (folder / "registry.yml").write_text(settings, encoding="utf-8")
     command = ["docker-registry", "serve", str(folder / "registry.yml")]
-    with _running(command, folder / "log", lambda: _listens(host), {}):
+    with _running(command, folder / "log", lambda: _listens(host)):
         yield host
 
 
 @contextmanager
-def _running(command: list[str], log: Path, ready: Callable[[], bool], environ: Mapping[str, str]) -> Iterator[None]:
+def _running(command: list[str], log: Path, ready: Callable[[], bool]) -> Iterator[None]:
     """Run a server until the tests are through with it."""
-    path = f"{_PREFERRED}:{os.environ.get('PATH', '')}"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [which(command[0], path=path) or command[0], *command[1:]],
+            [which(command[0], path=_path()) or command[0], *command[1:]],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
-            env={**os.environ, **environ, "PATH": path},
+            env={**os.environ, "PATH": _path()},
         )
     try:
         deadline = time.monotonic() + 60
