@@ -184,9 +184,7 @@ def base_archive(target: Path) -> Path:
     folders = [library, Path("/usr/share/python-wheels"), Path(sysconfig.get_config_var("INCLUDEPY"))]
     programs = {interpreter, *library.glob("lib-dynload/*.so")}
     # What compiled packages expect of any system.
-    common = [
-        found for name in ("libstdc++.so.6", "libgcc_s.so.1") for found in Path("/lib").glob(f"*-linux-gnu/{name}")
-    ]
+    common = [found for name in _COMMON for found in Path("/lib").glob(f"*-linux-gnu/{name}")]
     needed = {*common} | {Path(found) for program in programs for found in _libraries(program)}
     with tarfile.open(target, "w") as archive:
         for folder in folders:

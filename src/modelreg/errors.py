@@ -19,7 +19,7 @@ class UsageError(ModelregError):
 
 
 class EnvironmentMismatchError(ModelregError):
-    """The environment does not fit the manifest, or could not be checked in full."""
+    """The environment does not fit the manifest, or could not be checked, exported or made in full."""
 
     exit_code = 3
 
@@ -70,6 +70,12 @@ class ImageBuildError(ModelregError):
 
 class ImageRegistryError(ModelregError):
     """An image registry cannot be reached, or answers with what it should not."""
+
+    exit_code = 8
+
+
+class PackageIndexError(ModelregError):
+    """A package index cannot be reached, or what it serves cannot be installed."""
 
     exit_code = 8
 

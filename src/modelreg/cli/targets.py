@@ -1,4 +1,4 @@
-"""What `verify-env` is to check: references, pulled manifests, or what the project names."""
+"""What commands are about: references, pulled manifests, or what the project names."""
 
 import os
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ from modelreg.settings import project_exceptions, project_line, project_models
 if TYPE_CHECKING:
     from modelreg.environment.capture import Capture
     from modelreg.environment.policy import Terms
+    from modelreg.export.subject import Subject
     from modelreg.registry.verify import EnvironmentReport
 
 
@@ -90,6 +91,21 @@ def _of_the_project() -> list[Wanted]:
         Wanted(f"{model}{'' if version[:1] in ('@', ':') else ':'}{version}", project_line(model))
         for model, version in models.items()
     ]
+
+
+def subject(reference: str, group: str | None, registry: str | None) -> "Subject":
+    """Return what is to be exported or made anew: a version of the registry, or a pulled one.
+
+    Raises:
+        UsageError, NotFoundError: there is no such version, or it has no such group.
+    """
+    from modelreg.export.subject import subject_of
+
+    if not _is_path(reference):
+        return subject_of(Registry.open(registry).show(reference), group)
+    from modelreg.registry.verify import read_pulled
+
+    return subject_of(read_pulled(Path(reference)), group)
 
 
 def _pulled_below(folder: Path) -> list[Wanted]:
