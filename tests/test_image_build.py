@@ -15,6 +15,8 @@ from conftest import Run
 from environments import add, make_place
 from image_server import ImageServer, serving
 from images import Blobs, image_of, python_files
+from package_index import serving as index_on
+from package_index import settings_of, sha256_of, write_wheel
 
 from modelreg import (
     Capture,
@@ -28,7 +30,7 @@ from modelreg import (
     UsageError,
 )
 from modelreg.environment import probe
-from modelreg.environment.expected import Expected
+from modelreg.environment.selection import select
 from modelreg.image import check
 from modelreg.image.engine import Engine, find_engine
 from modelreg.image.stage import Stage, expectation, stages
@@ -47,6 +49,13 @@ def with_packages(captured: Capture, *packages: Package) -> Capture:
     merged = {package.name: package for package in (*captured.environment.packages, *packages)}
     ordered = tuple(merged[name] for name in sorted(merged))
     return replace(captured, environment=replace(captured.environment, packages=ordered))
+
+
+@pytest.fixture(autouse=True)
+def _no_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask no index for digests."""
+    for name in ("UV_OFFLINE", "UV_NO_INDEX", "PIP_NO_INDEX"):
+        monkeypatch.setenv(name, "1")
 
 
 @pytest.fixture
@@ -142,7 +151,9 @@ def test_what_cannot_be_installed_elsewhere_is_refused_or_left_out(
 ) -> None:
     capture = with_packages(captured, Package("mine", "1.0", origin=Origin("editable")))
     beside.register(model, "fraud", capture=capture)
-    with pytest.raises(EnvironmentMismatchError, match=r"mine 1\.0 cannot be installed in an image"):
+    with pytest.raises(
+        EnvironmentMismatchError, match=r"cannot be built in full: mine 1\.0 \(it was installed from an editable folder"
+    ):
         beside.dockerfile("fraud")
     beside.dockerfile("fraud", allow_missing=True, folder=tmp_path / "context")
     assert "mine" not in (tmp_path / "context" / "modelreg" / "base.txt").read_text()
@@ -150,7 +161,7 @@ def test_what_cannot_be_installed_elsewhere_is_refused_or_left_out(
 
 def test_without_groups_everything_but_the_tooling_is_in_base(captured: Capture) -> None:
     environment = with_packages(captured, Package("pip", "24.0"), Package("uv", "0.4")).environment
-    made = stages(Expected(environment), lambda _: (), allow_missing=False)
+    made = stages(select(environment), lambda _: ())
     assert [one.text for one in made["base"].requirements] == ["joblib==1.5.1", "numpy==2.1.0", "scikit-learn==1.5.2"]
     assert (made["train"].requirements, made["serve"].requirements) == ((), ())
     assert made["serve"].expected.keys() == {"joblib", "numpy", "scikit-learn"}
@@ -159,11 +170,38 @@ def test_without_groups_everything_but_the_tooling_is_in_base(captured: Capture)
 def test_requirements_whose_files_are_known_are_installed_with_their_hashes(captured: Capture) -> None:
     environment = with_packages(captured, Package("hyperopt", "0.2.7")).environment
     hashes: Mapping[str, tuple[str, ...]] = {"joblib==1.5.1": ("a" * 64, "b" * 64)}
-    made = stages(Expected(environment, groups=GROUPS), lambda text: hashes.get(text, ()), allow_missing=False)
+    made = stages(select(environment, GROUPS), lambda pin: hashes.get(pin.requirement or "", ()))
     (hashed,) = made["base"].hashed
     assert hashed.line == f"joblib==1.5.1 \\\n    --hash=sha256:{'a' * 64} \\\n    --hash=sha256:{'b' * 64}"
     assert [one.text for one in made["base"].plain] == ["numpy==2.1.0", "scikit-learn==1.5.2"]
     assert made["serve"].requirements[0].text.startswith("app @ git+https://")
+
+
+def test_the_digests_that_the_index_lists_are_asked_for(
+    fraud: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = write_wheel(tmp_path / "wheels", "joblib", "1.5.1")
+    with index_on(tmp_path / "wheels") as url:
+        for name in ("UV_OFFLINE", "UV_NO_INDEX", "PIP_NO_INDEX"):
+            monkeypatch.delenv(name)
+        for name, value in settings_of(url).items():
+            monkeypatch.setenv(name, value)
+        text = fraud.dockerfile("fraud:1", folder=tmp_path / "context")
+    beside = tmp_path / "context" / "modelreg"
+    assert (beside / "base-hashed.txt").read_text() == f"joblib==1.5.1 \\\n    --hash=sha256:{sha256_of(wheel)}\n"
+    assert (beside / "base.txt").read_text() == "numpy==2.1.0\nscikit-learn==1.5.2\n"
+    assert "--require-hashes -r /opt/modelreg/base-hashed.txt" in text
+
+
+def test_a_dockerfile_is_a_format_of_export(quick: Run, fraud: Registry, tmp_path: Path) -> None:
+    ran = quick("export", "fraud:1", "--format", "dockerfile", "--base", BASE)
+    assert (ran.code, ran.out) == (0, fraud.dockerfile("fraud:1", base=BASE)), ran.err
+    ran = quick("export", "fraud:1", "-f", "dockerfile", "-o", str(tmp_path / "context"))
+    assert (ran.code, ran.out) == (0, f"{tmp_path / 'context'}\n")
+    assert (tmp_path / "context" / "modelreg" / "model" / "model.pkl").is_file()
+    assert (tmp_path / "context" / "Dockerfile").is_file()
+    for arguments in (("-f", "dockerfile", "--group", "serve"), ("-f", "pylock", "--base", BASE), ("-f", "Dockerfile")):
+        assert quick("export", "fraud:1", *arguments).code == 2
 
 
 def in_build(folder: Path, python: Path, environment: Capture, expected: Mapping[str, Package]) -> tuple[int, str]:

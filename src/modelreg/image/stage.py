@@ -3,10 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from modelreg.environment.expected import Expected, declared_package
-from modelreg.environment.record import TOOLING, Environment, Package
-from modelreg.errors import EnvironmentMismatchError
-from modelreg.records import Group
+from modelreg.environment.record import Environment, Package
+from modelreg.environment.selection import Selected, Selection
 
 BASE, TRAIN, SERVE = "base", "train", "serve"
 TARGETS = (BASE, TRAIN, SERVE)
@@ -67,41 +65,22 @@ def expectation(environment: Environment, stage: Stage) -> dict[str, object]:
     }
 
 
-def stages(expected: Expected, files_of: Callable[[str], tuple[str, ...]], *, allow_missing: bool) -> dict[str, Stage]:
+def stages(selection: Selection, files_of: Callable[[Selected], tuple[str, ...]]) -> dict[str, Stage]:
     """Return the stages of a version, `base` first; without groups of packages `base` holds all of them.
 
-    files_of: the sha256 of the files that a requirement may be installed from; none where they are not known.
-    allow_missing: leave out what cannot be installed elsewhere.
-
-    Raises:
-        EnvironmentMismatchError: something cannot be installed elsewhere.
+    selection: of every package, or of those that can be installed. files_of: the sha256 of the files that a package may
+    be installed from; none where they are not known.
     """
-    groups = expected.groups or {BASE: Group((), _all_names(expected))}
-    installed = {package.name: package for package in expected.environment.packages}
     made: dict[str, Stage] = {}
     for target in TARGETS:
-        group = groups.get(target, Group((), ()))
-        packages = {name: installed[name] for name in group.packages if name in installed}
-        unavailable = [package for package in packages.values() if package.requirement is None]
-        if unavailable and not allow_missing:
-            raise _unavailable(unavailable)
-        texts = {package.name: package.requirement for package in packages.values() if package.requirement is not None}
-        texts |= {declared_package(text).name: text for text in group.declared}
-        requirements = tuple(Requirement(texts[name], files_of(texts[name])) for name in sorted(texts))
+        pins = [pin for pin in needed(selection) if target in (pin.groups or (BASE,))]
+        requirements = tuple(Requirement(pin.requirement, files_of(pin)) for pin in pins if pin.requirement is not None)
         below = made[BASE].expected if target != BASE else {}
-        own = {name: packages.get(name) or declared_package(text) for name, text in texts.items()}
+        own = {pin.name: pin.package for pin in pins}
         made[target] = Stage(target, requirements, {**below, **own})
     return made
 
 
-def _all_names(expected: Expected) -> tuple[str, ...]:
-    tooling = TOOLING | frozenset(expected.roles.tooling if expected.roles else ())
-    return tuple(package.name for package in expected.environment.packages if package.name not in tooling)
-
-
-def _unavailable(packages: Sequence[Package]) -> EnvironmentMismatchError:
-    names = ", ".join(f"{package.name} {package.version}" for package in packages)
-    return EnvironmentMismatchError(
-        f"{names} cannot be installed in an image, as it comes from a folder or a file of the machine that registered "
-        "it; publish it and register again, or leave it out with --allow-missing"
-    )
+def needed(selection: Selection) -> tuple[Selected, ...]:
+    """Return what an image holds: what some group needs, or, where there are no groups, everything."""
+    return tuple(pin for pin in selection.pins if pin.groups or not selection.groups)

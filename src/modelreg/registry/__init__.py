@@ -529,10 +529,10 @@ class Registry:
             UsageError, NotFoundError: the order makes no sense, no engine is installed; also as `resolve`.
         """
         from modelreg.events import ImageNote
-        from modelreg.registry.build import build, recorded_hashes
+        from modelreg.registry.build import build
 
         manifest = self.show(reference)
-        built = build(self._store, manifest, order, recorded_hashes(manifest), tell=tell, progress=progress)
+        built = build(self._store, manifest, order, tell=tell, progress=progress)
         if not order.push:
             return ImageNote(str(built))
         version = manifest.version
@@ -545,22 +545,23 @@ class Registry:
         base: str | None = None,
         folder: str | PathLike[str] | None = None,
         allow_missing: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
         progress: ProgressCallback | None = None,
     ) -> str:
         """Return the multi-stage Dockerfile of a version.
 
         base: the image to stand on; its tag is resolved to a digest. folder: write it there, with all that it copies,
-        the model among it. allow_missing: leave out what cannot be installed elsewhere.
+        the model among it. allow_missing: leave out what cannot be installed elsewhere. tell: is told of each step.
 
         Raises:
             EnvironmentMismatchError: something cannot be installed elsewhere.
             UsageError, NotFoundError: as `resolve`; also, with AccessDeniedError and ImageRegistryError, of the base.
         """
         from modelreg.image.dockerfile import dockerfile
-        from modelreg.registry.build import recipe_of, recorded_hashes, write_context
+        from modelreg.registry.build import recipe_of, write_context
 
         manifest = self.show(reference)
-        recipe = recipe_of(manifest, base, recorded_hashes(manifest), allow_missing=allow_missing)
+        recipe = recipe_of(manifest, base, tell, allow_missing=allow_missing)
         if folder is not None:
             write_context(self._store, manifest, recipe, Path(folder), progress)
         return dockerfile(recipe)

@@ -2,25 +2,38 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelreg.environment import probe
-from modelreg.environment.expected import Expected
-from modelreg.errors import AccessDeniedError, ImageRegistryError, UsageError
+from modelreg.environment.installer import find_installer
+from modelreg.environment.record import Environment
+from modelreg.environment.selection import Selected
+from modelreg.errors import (
+    EnvironmentMismatchError,
+    ImageRegistryError,
+    NotFoundError,
+    PackageIndexError,
+    UsageError,
+)
+from modelreg.export import why_unavailable
+from modelreg.export.archives import Archives, find_archives, recorded
+from modelreg.export.subject import subject_of
+from modelreg.files import write_text
 from modelreg.image import check
 from modelreg.image.dockerfile import Recipe, default_base, dockerfile
 from modelreg.image.engine import find_engine
 from modelreg.image.reference import ImageReference
-from modelreg.image.stage import expectation, requirements_text, stages
+from modelreg.image.stage import expectation, needed, requirements_text, stages
 from modelreg.manifest import Manifest
 from modelreg.progress import ProgressCallback
 from modelreg.registry.image import check_target
 from modelreg.registry.pull import pull
 from modelreg.store import Store
+from modelreg.version import Version
 
-Hashes = Callable[[str], tuple[str, ...]]
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +54,34 @@ class Order:
     allow_missing: bool = False
 
 
-def recipe_of(manifest: Manifest, base: str | None, files_of: Hashes, *, allow_missing: bool = False) -> Recipe:
+def recipe_of(manifest: Manifest, base: str | None, tell: Tell, *, allow_missing: bool = False) -> Recipe:
     """Return what the Dockerfile of a version is made of.
 
     base: an image to stand on; where it has no digest, the image registry is asked for the one that its tag has now.
+    tell: is told of each step that takes time, and of what is not known.
 
     Raises:
         EnvironmentMismatchError: a package cannot be installed elsewhere.
         UsageError, NotFoundError, AccessDeniedError, ImageRegistryError: the base cannot be had.
     """
-    version, record, environment = manifest.version, manifest.version.record, manifest.environment
-    expected = Expected(environment, record.imports, record.groups, record.roles)
+    version, environment = manifest.version, manifest.environment
+    subject = subject_of(manifest)
+    unavailable = {str(pin): pin for pin in needed(subject.selection) if pin.requirement is None}
+    if unavailable and not allow_missing:
+        listed = "; ".join(f"{name} ({why_unavailable(pin)})" for name, pin in unavailable.items())
+        raise EnvironmentMismatchError(
+            f"{version} cannot be built in full: {listed}. --allow-missing leaves them out, and so does the image"
+        )
+    selection = subject.selection.without(unavailable.keys())
+    archives = _archives(needed(selection), environment, tell)
+    made = stages(selection, lambda pin: tuple(file.sha256 for file in archives.of(pin)))
+    heading = (*subject.heading, "Written by modelreg, which wrote what it copies beside it, into the folder modelreg.")
+    return Recipe(environment, made, _labels(version), heading, pinned(base) if base else default_base(environment))
+
+
+def _labels(version: Version) -> dict[str, str]:
     source = version.source
-    labels = {
+    return {
         "org.opencontainers.image.title": version.model,
         "org.opencontainers.image.version": str(version.number),
         "org.opencontainers.image.description": version.description,
@@ -64,13 +92,15 @@ def recipe_of(manifest: Manifest, base: str | None, files_of: Hashes, *, allow_m
         "modelreg.environment": version.environment.digest,
         "modelreg.artifact": version.artifact.digest,
     }
-    heading = (
-        f"{version.reference}, registered {version.created}; version record {version.digest}",
-        f"Python {environment.python.version} ({environment.python.implementation}) on {environment.platform}",
-        "Written by modelreg, which wrote what it copies beside it, into the folder modelreg.",
-    )
-    made = stages(expected, files_of, allow_missing=allow_missing)
-    return Recipe(environment, made, labels, heading, pinned(base) if base else default_base(environment))
+
+
+def _archives(pins: Iterable[Selected], environment: Environment, tell: Tell) -> Archives:
+    """Return the files of packages, as the index lists them; where none can be asked, those that the record names."""
+    try:
+        return find_archives(pins, environment, find_installer(None), tell)
+    except (PackageIndexError, NotFoundError) as error:
+        tell(f"No index tells the digests of the packages, so most are installed without: {error}")
+        return recorded(pins)
 
 
 def pinned(name: str) -> ImageReference:
@@ -101,26 +131,25 @@ def write_context(
         AccessDeniedError: it cannot be written.
     """
     beside = folder / "modelreg"
-    pull(store, manifest, beside / "model", force=False, progress=progress)
-    _write(folder / "Dockerfile", dockerfile(recipe))
+    pull(store, manifest, beside / "model", force=False, progress=progress)  # makes the folders, too
+    write_text(folder / "Dockerfile", dockerfile(recipe))
     for script in (probe, check):
         path = Path(str(script.__file__))
-        _write(beside / path.name, path.read_text(encoding="utf-8"))
+        write_text(beside / path.name, path.read_text(encoding="utf-8"))
     for name, stage in recipe.stages.items():
         for requirements, kind in ((stage.hashed, "-hashed"), (stage.plain, "")):
             if requirements:
-                _write(beside / f"{name}{kind}.txt", requirements_text(requirements))
+                write_text(beside / f"{name}{kind}.txt", requirements_text(requirements))
         wanted = expectation(manifest.environment, stage)
-        _write(beside / f"{name}.json", json.dumps(wanted, indent=1, sort_keys=True) + "\n")
+        write_text(beside / f"{name}.json", json.dumps(wanted, indent=1, sort_keys=True) + "\n")
 
 
 def build(
     store: Store,
     manifest: Manifest,
     order: Order,
-    files_of: Hashes,
     *,
-    tell: Callable[[str], None] = lambda _: None,
+    tell: Tell = lambda _: None,
     progress: ProgressCallback | None = None,
 ) -> ImageReference:
     """Build an image, and push it if it is so ordered; return it, by digest where it was pushed.
@@ -141,7 +170,7 @@ def build(
         if not path.is_file():
             raise UsageError(f"there is no file {path} to be given as a secret")
     engine = find_engine(order.engine)
-    recipe = recipe_of(manifest, order.base, files_of, allow_missing=order.allow_missing)
+    recipe = recipe_of(manifest, order.base, tell, allow_missing=order.allow_missing)
     with tempfile.TemporaryDirectory(prefix="modelreg-") as folder:
         context = Path(folder)
         write_context(store, manifest, recipe, context, progress)
@@ -164,21 +193,3 @@ def build(
     if digest != pushed.digest:
         raise ImageRegistryError(f"{tag.host} gives {digest} for what was pushed as {pushed}; push it again")
     return pushed
-
-
-def recorded_hashes(manifest: Manifest) -> Hashes:
-    """Return which files are known from the version's own record: those of packages that were installed from a URL."""
-    known = {
-        package.requirement: (package.origin.sha256,)
-        for package in manifest.environment.packages
-        if package.origin is not None and package.origin.kind == "archive" and package.origin.sha256
-    }
-    return lambda requirement: known.get(requirement, ())
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise AccessDeniedError(f"{path} cannot be written: {error.strerror}; choose another folder") from None
