@@ -19,7 +19,8 @@ class ImageServer:
 
     tags: the digest of each tag. login: `user:password`, asked for by `scheme`, `Basic` or `Bearer`.
     broken: how many answers with a layer end after half of it. busy: how many requests are answered with 503.
-    resumes: whether parts can be asked for. asked: every request line, and `refused`: those answered with 401.
+    resumes: whether parts can be asked for.
+    tells_digests: in a header, as most do. asked: every request line, and `refused`: those answered with 401.
     """
 
     blobs: Blobs
@@ -29,6 +30,7 @@ class ImageServer:
     broken: int = 0
     busy: int = 0
     resumes: bool = True
+    tells_digests: bool = True
     host: str = ""
     asked: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -85,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
         if data is None or not path.startswith("/v2/team/fraud/"):
             self._answer(404, b'{"errors": []}')
         elif kind == "manifests":
-            self._answer(200, data, ("Docker-Content-Digest", digest))
+            self._answer(200, data, *([("Docker-Content-Digest", digest)] if self.state.tells_digests else []))
         else:
             self._serve_blob(data)
 

@@ -184,7 +184,7 @@ def test_the_digests_that_the_index_lists_are_asked_for(
     with index_on(tmp_path / "wheels") as url:
         for name in ("UV_OFFLINE", "UV_NO_INDEX", "PIP_NO_INDEX"):
             monkeypatch.delenv(name)
-        for name, value in settings_of(url).items():
+        for name, value in settings_of(url, tmp_path).items():
             monkeypatch.setenv(name, value)
         text = fraud.dockerfile("fraud:1", folder=tmp_path / "context")
     beside = tmp_path / "context" / "modelreg"

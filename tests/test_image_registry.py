@@ -15,6 +15,7 @@ from modelreg import AccessDeniedError, ImageRegistryError, IntegrityError, NotF
 from modelreg.image.capture import capture_image
 from modelreg.image.credentials import Credentials, credentials_for
 from modelreg.image.reference import ImageReference
+from modelreg.image.remote import RemoteImage
 
 SITE = "usr/local/lib/python3.11/site-packages"
 LAYERS = ({**python_files(), "data": os.urandom(50_000)}, package_files(SITE, "joblib==1.5.1"))
@@ -50,6 +51,15 @@ def test_a_tag_and_its_digest_are_the_same_image(server: ImageServer) -> None:
     image = open_image(f"{server.host}/team/fraud:3")
     assert image.digest == server.tags["3"]
     assert pins(server) == pins(server, f"@{image.digest}") == ["joblib==1.5.1"]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_digest_is_asked_for_alone(server: ImageServer, *, told: bool) -> None:
+    server.tells_digests = told
+    image = RemoteImage(ImageReference.parse(f"{server.host}/team/fraud:3"))
+    assert image.current_digest() == server.tags["3"]
+    assert server.asked[0] == "HEAD /v2/team/fraud/manifests/3"
+    assert len(server.asked) == (1 if told else 2)
 
 
 def test_layers_are_downloaded_once(server: ImageServer) -> None:

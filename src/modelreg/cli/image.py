@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelreg.cli.completion import complete_group
 from modelreg.cli.options import JsonOption, ModelArgument, QuietOption, ReferenceArgument, RegistryOption
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ image = typer.Typer(
     help="Images that hold a version's environment, recorded by digest.", no_args_is_help=True, rich_markup_mode=None
 )
 
+TargetOption = Annotated[
+    str,
+    typer.Option("--target", metavar="TARGET", help="base, train or serve.", autocompletion=complete_group),
+]
 PlatformOption = Annotated[
     str | None,
     typer.Option(
@@ -28,7 +33,7 @@ def attach(
     name: Annotated[
         str, typer.Argument(metavar="IMAGE", help="registry/team/fraud:3, or …@sha256:…", show_default=False)
     ],
-    target: Annotated[str, typer.Option("--target", metavar="TARGET", help="base, train or serve.")] = "serve",
+    target: TargetOption = "serve",
     platform: PlatformOption = None,
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Ask no image registry, as where none can be reached; needs a digest.")
@@ -72,7 +77,7 @@ def attach(
 def build(
     reference: ReferenceArgument,
     tag: Annotated[str, typer.Option("--tag", "-t", metavar="IMAGE", help="Its name: registry/team/fraud:3.")],
-    target: Annotated[str, typer.Option("--target", metavar="TARGET", help="base, train or serve.")] = "serve",
+    target: TargetOption = "serve",
     push: Annotated[bool, typer.Option("--push", help="Push it, and record the digest that it gets.")] = False,
     engine: Annotated[
         str | None,
@@ -132,7 +137,13 @@ def build(
 def show(
     reference: ReferenceArgument,
     target: Annotated[
-        str | None, typer.Option("--target", metavar="TARGET", help="Only that for base, train or serve.")
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="TARGET",
+            help="Only that for base, train or serve.",
+            autocompletion=complete_group,
+        ),
     ] = None,
     registry: RegistryOption = None,
     json: JsonOption = False,

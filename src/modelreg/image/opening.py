@@ -38,11 +38,6 @@ class Image:
         return self.source.name
 
     @property
-    def is_remote(self) -> bool:
-        """Whether it is in an image registry, so that others can get it."""
-        return not _is_path(self.name)
-
-    @property
     def platform(self) -> ImagePlatform:
         """What it runs on."""
         return self.config.platform
@@ -94,9 +89,13 @@ def _source(name: str) -> ImageSource:
 
 
 def _is_path(name: str) -> bool:
-    return (
-        name[:1] in ("/", ".", "~") or Path(name).exists() or (":" in name and Path(name.rpartition(":")[0]).exists())
-    )
+    """Tell a path from a reference. One without a dot or a slash before it must be there, and hold an image."""
+    return name[:1] in ("/", ".", "~") or _is_saved(name) or (":" in name and _is_saved(name.rpartition(":")[0]))
+
+
+def _is_saved(name: str) -> bool:
+    path = Path(name)
+    return path.is_file() or (path / "index.json").is_file()
 
 
 def _choose(listed: Sequence[Descriptor], platform: ImagePlatform | None, name: str) -> Descriptor:

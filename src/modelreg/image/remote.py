@@ -68,11 +68,13 @@ class RemoteImage:
             raise IntegrityError(f"{self.name}: the image registry gives the digest {said}, but its bytes have another")
         return data
 
-    def current_digest(self) -> str | None:
-        """Return the digest that the registry gives for the reference now; None where it gives none."""
+    def current_digest(self) -> str:
+        """Return the digest that the registry gives for the reference now."""
         path = f"/manifests/{self._reference.selector}"
         with self._get(path, {"Accept": ", ".join((*INDEXES, *MANIFESTS))}, method="HEAD") as answer:
-            return answer.headers.get("Docker-Content-Digest")
+            said = answer.headers.get("Docker-Content-Digest")
+        # Not every registry says so in a header.
+        return said or f"sha256:{sha256_of(self.manifest())}"
 
     def blob(self, descriptor: Descriptor) -> Iterator[bytes]:
         """Yield the bytes of a blob; where the connection breaks, go on where it broke."""
