@@ -79,7 +79,9 @@ def test_the_whole_way_of_the_documentation(
         ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, env=environ, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.splitlines()[-1] == "[1]"  # the prediction
+    here_said = "import pickle; print(pickle.load(open('forest.pkl', 'rb')).predict([[0.0] * 20]).tolist())"
+    trained = subprocess.run(["training/bin/python", "-c", here_said], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == trained.stdout.strip()  # the prediction, there and here
 
     images = Registry.open(str(tmp_path / "registry")).resolve("fraud").images
     assert {target: (image.platform, image.fits) for target, image in images.items()} == {
