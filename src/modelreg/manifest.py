@@ -196,16 +196,20 @@ def as_number(decimal: str) -> int | float:
 def _dump(section: dict[str, object], *, flat: bool, width: int) -> str:
     import yaml
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(
-        section,
-        Dumper=dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=width,
-        default_flow_style=None if flat else False,
-    )
-    return text
+    def dump(*, allow_unicode: bool) -> str:
+        dumped: str = yaml.dump(
+            section,
+            Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
+            sort_keys=False,
+            allow_unicode=allow_unicode,
+            width=width,
+            default_flow_style=None if flat else False,
+        )
+        return dumped
+
+    text = dump(allow_unicode=True)
+    # YAML lets pass what turns around the text that a terminal shows; escaped, everybody sees it.
+    return text if text.replace("\n", "").isprintable() else dump(allow_unicode=False)
 
 
 def _json_section(name: str, record: Mapping[str, object]) -> str:

@@ -90,6 +90,7 @@ assert_type(version.environment.packages, int)
 assert_type(registry.models(), tuple[Model, ...])
 assert_type(registry.models(note), tuple[Model, ...])
 assert_type(registry.versions("fraud"), tuple[Version, ...])
+assert_type(registry.numbers("fraud"), tuple[int, ...])
 assert_type(registry.resolve("fraud:3"), Version)
 assert_type(registry.resolve(Reference.parse("fraud@production")), Version)
 
