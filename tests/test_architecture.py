@@ -22,7 +22,7 @@ LAYERS = {
     "store": {"store"},
     "rules": {
         *("reference", "canonical", "fields", "records", "events", "layout", "formats", "times", "version"),
-        *("manifest", "search", "difference", "environment", "imports", "export", "settings", "source"),
+        *("manifest", "search", "difference", "environment", "image", "imports", "export", "settings", "source"),
     },
     "registry": {"registry"},
     "cli": {"cli"},
@@ -41,6 +41,9 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "google": "store/gcs",
     "rich": "cli/",
     "typer": "cli/",
+    "requests": ("image/remote", "store/gcs"),
+    "urllib3": "image/remote",
+    "zstandard": "image/layer",
     "yaml": ("manifest", "export/conda"),
     "tomli_w": "export/pylock",
     "packaging": ("environment/", "export/", "search", "difference"),

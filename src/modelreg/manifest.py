@@ -11,6 +11,7 @@ from modelreg.canonical import MAX_BYTES, decode, encode
 from modelreg.digest import sha256_of
 from modelreg.environment.record import Environment
 from modelreg.errors import IntegrityError, UsageError
+from modelreg.events import ImageNote, read_images
 from modelreg.fields import Fields, present
 from modelreg.paths import check_paths
 from modelreg.records import File, Group, Imports, Roles, Tree, VersionRecord, check_kind, content_addressed
@@ -58,6 +59,8 @@ class Manifest:
         }
         if environment.unavailable:
             mapping["unavailable"] = [f"{package.name}=={package.version}" for package in environment.unavailable]
+        if version.images:
+            mapping["images"] = {target: present(image) for target, image in version.images.items()}
         return mapping | {
             "environment_digest": version.environment.digest,
             "environment": dict(self.environment_record),
@@ -80,6 +83,7 @@ class Manifest:
         return f"{text}{_SEAL}{sha256_of(text.encode())}\n"
 
 
+_JSON = ("artifact", "environment", "images")
 _FLAT = ("imports", "roles", "groups")
 _WIDTH, _FLAT_WIDTH = 1000, 110  # characters of a line
 _SEAL = "\n# The sha256 of all that stands above, by which it is known to be as modelreg wrote it: "
@@ -90,6 +94,7 @@ _EXPLAINED = {
     "artifact": "\n# The files.\n",
     "dependencies": "\n# What to install, exactly; pip takes each line.\n",
     "unavailable": "\n# Installed from a folder or a file of another machine; pip has no way to get it.\n",
+    "images": "\n# Images that hold this environment, when this was written.\n",
     "environment_digest": "\n# The same for verify-env, with the digest that proves it whole.\n",
     "version_record": "\n# What the registry holds of this version, as it stands there; record is its sha256.\n",
 }
@@ -112,6 +117,7 @@ class PulledManifest:
     created: str
     files: tuple[File, ...]
     environment: Environment
+    images: Mapping[str, ImageNote]
     imports: Imports | None = None
     groups: Mapping[str, Group] | None = None
     roles: Roles | None = None
@@ -142,6 +148,7 @@ class PulledManifest:
         try:
             data = _json_in(_JSON_RECORD, written).encode()
             artifact, environment = (_json_in(pattern, written) for pattern in (_JSON_ARTIFACT, _JSON_ENVIRONMENT))
+            images = _json_in(_JSON_IMAGES, written) if _JSON_IMAGES.search(written) else {}
         except (ValueError, RecursionError):
             return None
         told = Fields(decode(data))
@@ -159,6 +166,7 @@ class PulledManifest:
             record.created,
             files,
             Environment.from_mapping(environment),
+            read_images(Fields(images)),
             record.imports,
             record.groups,
             record.roles,
@@ -184,7 +192,7 @@ class PulledManifest:
         told = (fields.text("model"), fields.integer("version"), fields.digest("record"), fields.time("created"))
         record = _version_record(fields, files)
         needed = (record.imports, record.groups, record.roles) if record else (None, None, None)
-        return cls(*told, files, environment, *needed)
+        return cls(*told, files, environment, read_images(fields.optional_child("images")), *needed)
 
 
 def _files(artifact: Fields) -> tuple[File, ...]:
@@ -232,7 +240,7 @@ def as_number(decimal: str) -> int | float:
 
 
 def _section(name: str, value: object) -> str:
-    if name in ("artifact", "environment") and isinstance(value, dict):
+    if name in _JSON and isinstance(value, dict):
         return _json_section(name, value)
     return f"{name}: {_as_json(value)}\n" if name == "version_record" else _dump(name, value)
 
@@ -240,17 +248,22 @@ def _section(name: str, value: object) -> str:
 def _dump(name: str, value: object) -> str:
     import yaml
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     flat = name in _FLAT
-    text: str = yaml.dump(
-        {name: value},
-        Dumper=dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=_FLAT_WIDTH if flat else _WIDTH,
-        default_flow_style=None if flat else False,
-    )
-    return text
+
+    def dump(*, allow_unicode: bool) -> str:
+        dumped: str = yaml.dump(
+            {name: value},
+            Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
+            sort_keys=False,
+            allow_unicode=allow_unicode,
+            width=_FLAT_WIDTH if flat else _WIDTH,
+            default_flow_style=None if flat else False,
+        )
+        return dumped
+
+    text = dump(allow_unicode=True)
+    # YAML lets pass what turns around the text that a terminal shows; escaped, everybody sees it.
+    return text if text.replace("\n", "").isprintable() else dump(allow_unicode=False)
 
 
 def _json_section(name: str, record: Mapping[str, object]) -> str:
@@ -274,6 +287,7 @@ def _as_json(value: object) -> str:
 
 _JSON_ENVIRONMENT = re.compile(r"^environment: (\{\n(?: .*\n)*)", re.MULTILINE)
 _JSON_ARTIFACT = re.compile(r"^artifact: (\{\n(?: .*\n)*)", re.MULTILINE)
+_JSON_IMAGES = re.compile(r"^images: (\{\n(?: .*\n)*)", re.MULTILINE)
 _JSON_RECORD = re.compile(r"\nversion_record: (\".*\")\n")
 
 

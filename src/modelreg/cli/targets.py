@@ -5,27 +5,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelreg.environment.capture import capture, find_interpreter
+from modelreg.cli.checked import Checked
 from modelreg.errors import UsageError
 from modelreg.paths import MANIFEST
 from modelreg.registry import Registry
 from modelreg.settings import project_exceptions, project_line, project_models
 
 if TYPE_CHECKING:
+    from modelreg.environment.capture import Capture
     from modelreg.environment.policy import Terms
     from modelreg.export.subject import Subject
     from modelreg.registry.verify import EnvironmentReport
 
 
-def reports(
-    references: list[str], python: str | None, registry: str | None, terms: "Terms", *, deep: bool = False
-) -> "list[EnvironmentReport]":
-    """Check each model that is named, or else found, against one environment.
+def reports(references: list[str], checked: Checked, registry: str | None, terms: "Terms") -> "list[EnvironmentReport]":
+    """Check each model that is named, or else found, against one environment, or against the image that it names.
 
     Raises:
         UsageError: there is nothing to check.
     """
-    from modelreg.registry.verify import is_path, read_pulled, verify_pulled
+    from modelreg.registry.verify import is_path
 
     wanted = [Wanted(reference) for reference in references] or _of_the_project() or _pulled_below(Path())
     if not wanted:
@@ -33,25 +32,43 @@ def reports(
             "nothing to check: name a version (modelreg verify-env fraud:3), list models under [tool.modelreg.models] "
             f"in pyproject.toml, or run it where a {MANIFEST} was pulled"
         )
-    captured = capture(find_interpreter(python), in_process=True, whole=False)
+    captured = checked.capture()
     found = []
     for one in wanted:
-        if is_path(one.reference):
-            report = verify_pulled(read_pulled(Path(one.reference)), captured, terms, deep=deep)
-        else:
-            report = Registry.open(registry).verify_env(
-                one.reference,
-                environment=captured,
-                policy=terms.policy,
-                group=terms.group,
-                allow_unchecked=terms.allow_unchecked,
-                deep=deep,
-            )
-        found.append(replace(report, where=one.where))
+        report = _pulled if is_path(one.reference) else _registered
+        found.append(replace(report(one.reference, checked, captured, registry, terms), where=one.where))
     return found
 
 
-def terms(policy: str, group: str | None, *, allow_unchecked: bool = False) -> "Terms":
+def _pulled(
+    path: str, checked: Checked, captured: "Capture | None", _: str | None, terms: "Terms"
+) -> "EnvironmentReport":
+    from modelreg.registry.verify import read_pulled, verify_pulled
+
+    manifest = read_pulled(Path(path))
+    if captured is None:
+        captured, terms = checked.recorded(manifest.images, manifest.reference, manifest.groups, terms)
+    return verify_pulled(manifest, captured, terms)
+
+
+def _registered(
+    reference: str, checked: Checked, captured: "Capture | None", registry: str | None, terms: "Terms"
+) -> "EnvironmentReport":
+    opened = Registry.open(registry)
+    version = opened.resolve(reference)
+    if captured is None:
+        captured, terms = checked.recorded(version.images, version.reference, version.record.groups, terms)
+    return opened.verify_env(
+        version,
+        environment=captured,
+        policy=terms.policy,
+        group=terms.group,
+        allow_unchecked=terms.allow_unchecked,
+        deep=terms.deep,
+    )
+
+
+def terms(policy: str, group: str | None, *, allow_unchecked: bool = False, deep: bool = False) -> "Terms":
     """Return the terms of a check: what the options say, and the exceptions of the nearest pyproject.toml.
 
     Raises:
@@ -60,7 +77,8 @@ def terms(policy: str, group: str | None, *, allow_unchecked: bool = False) -> "
     from modelreg.environment.policy import Policy, read_waivers
     from modelreg.registry.verify import todays
 
-    return todays(Policy.parse(policy, read_waivers(project_exceptions())), group, allow_unchecked=allow_unchecked)
+    agreed = Policy.parse(policy, read_waivers(project_exceptions()))
+    return todays(agreed, group, allow_unchecked=allow_unchecked, deep=deep)
 
 
 @dataclass(frozen=True, slots=True)

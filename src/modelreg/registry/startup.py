@@ -45,8 +45,8 @@ def verify_env(
         UsageError, NotFoundError, StoreError: the model cannot be found, so nothing was checked.
     """
     name, expected = _expected(reference, registry)
-    terms = todays(policy, group, allow_unchecked=allow_unchecked)
-    report = _check(name, expected, terms, deep=deep)
+    terms = todays(policy, group, allow_unchecked=allow_unchecked, deep=deep)
+    report = _check(name, expected, terms)
     if not report.fits:
         failing = [str(finding) for finding in report.findings if finding.severity in report.comparison.failing]
         more = f"; and {len(failing) - _SHOWN} more" if len(failing) > _SHOWN else ""
@@ -57,15 +57,15 @@ def verify_env(
     return report
 
 
-def _check(name: str, expected: Expected, terms: Terms, *, deep: bool) -> EnvironmentReport:
+def _check(name: str, expected: Expected, terms: Terms) -> EnvironmentReport:
     if terms.policy.strict:
-        return check(name, expected, capture_running(), terms, deep=deep)
+        return check(name, expected, capture_running(), terms)
     pins = expected.pins(expected.group(terms.group))
     all_count = terms.policy.all_count
     counted = {name for name, pin in pins.items() if pin.role is not Role.TOOLING and (pin.role.counts or all_count)}
     packages = tuple(package for package in expected.environment.packages if package.name in counted)
     needed = replace(expected, environment=replace(expected.environment, packages=packages))
-    return check(name, needed, capture_running(counted), terms, deep=deep)
+    return check(name, needed, capture_running(counted), terms)
 
 
 def _expected(reference: "str | Reference | os.PathLike[str]", registry: str | None) -> tuple[str, Expected]:

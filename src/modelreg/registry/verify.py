@@ -8,10 +8,11 @@ from pathlib import Path
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, compare
 from modelreg.environment.expected import Expected
-from modelreg.environment.finding import Finding, Role
+from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms
 from modelreg.environment.record import Environment, Origin, Package
 from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError
+from modelreg.events import ImageNote
 from modelreg.manifest import PulledManifest
 from modelreg.paths import MANIFEST
 from modelreg.registry.model import ModelReader
@@ -54,19 +55,15 @@ def verify_version(
     model: ModelReader,
     environment_of: Callable[[Version], Environment],
     terms: Terms | None = None,
-    *,
-    deep: bool = False,
 ) -> EnvironmentReport:
     """Compare an environment with a version's, and say of each pin that differs since which version it is wanted.
-
-    deep: also look for files that were changed since they were installed.
 
     Raises:
         UsageError: the version has no such group as `terms` name.
     """
     wanted, record = environment_of(version), version.record
     expected = Expected(wanted, record.imports, record.groups, record.roles)
-    report = check(version.reference, expected, capture, terms, deep=deep)
+    report = check(version.reference, expected, capture, terms)
     differing = {finding.subject for finding in report.findings if finding.is_pin}
     recorded = differing & {package.name for package in wanted.packages}
     read = {version.environment.digest: wanted}  # most versions share one
@@ -80,26 +77,26 @@ def verify_version(
     first = dict.fromkeys(differing, version) | dict(
         _first(recorded, version, _earlier(model, version.number), pins_of)
     )
-    return _dated(report, {name: _said(since.reference, since.created) for name, since in first.items()})
+    dated = _dated(report, {name: _said(since.reference, since.created) for name, since in first.items()})
+    return _with_images(dated, version.images)
 
 
-def verify_pulled(
-    manifest: PulledManifest, capture: Capture, terms: Terms | None = None, *, deep: bool = False
-) -> EnvironmentReport:
+def verify_pulled(manifest: PulledManifest, capture: Capture, terms: Terms | None = None) -> EnvironmentReport:
     """Compare an environment with what a pulled manifest says, without the registry.
-
-    deep: also look for files that were changed since they were installed.
 
     Raises:
         UsageError: the version has no such group as `terms` name.
     """
     expected = Expected(manifest.environment, manifest.imports, manifest.groups, manifest.roles)
-    report = check(manifest.reference, expected, capture, terms, deep=deep)
+    report = check(manifest.reference, expected, capture, terms)
     said = _said(manifest.reference, manifest.created)
-    return _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
+    dated = _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
+    return _with_images(dated, manifest.images)
 
 
-def todays(policy: str | Policy = "exact", group: str | None = None, *, allow_unchecked: bool = False) -> Terms:
+def todays(
+    policy: str | Policy = "exact", group: str | None = None, *, allow_unchecked: bool = False, deep: bool = False
+) -> Terms:
     """Return the terms of a check that is made today.
 
     Raises:
@@ -109,15 +106,11 @@ def todays(policy: str | Policy = "exact", group: str | None = None, *, allow_un
     from datetime import UTC, datetime
 
     policy = policy if isinstance(policy, Policy) else Policy.parse(policy)
-    return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked)
+    return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked, deep)
 
 
-def check(
-    reference: str, expected: Expected, capture: Capture, terms: Terms | None = None, *, deep: bool = False
-) -> EnvironmentReport:
+def check(reference: str, expected: Expected, capture: Capture, terms: Terms | None = None) -> EnvironmentReport:
     """Compare an environment with what is expected of it, and look into its files where that tells more.
-
-    deep: also look for files that were changed since they were installed.
 
     Raises:
         UsageError: the model has no such group as `terms` name.
@@ -125,12 +118,12 @@ def check(
     terms = terms or todays()
     found = _with_records(expected, capture, terms)
     comparison = compare(expected, found, terms, capture.duplicates)
-    if deep or (expected.imports is not None and comparison.findings):
+    if terms.deep or (expected.imports is not None and comparison.findings):
         # Imported here: where everything fits it is not needed.
         from modelreg.registry.inspection import code_findings, file_findings
 
         more = [*code_findings(expected, capture, comparison.findings)]
-        more += file_findings(expected, capture, terms) if deep else ()
+        more += file_findings(expected, capture, terms) if terms.deep else ()
         comparison = comparison.with_findings(more)
     return EnvironmentReport(reference, comparison, capture)
 
@@ -218,6 +211,18 @@ def _dated(report: EnvironmentReport, since: Mapping[str, str]) -> EnvironmentRe
         replace(finding, since=since.get(finding.subject)) if finding.is_pin else finding for finding in report.findings
     )
     return replace(report, comparison=replace(report.comparison, findings=tuple(findings)))
+
+
+def _with_images(report: EnvironmentReport, images: Mapping[str, ImageNote]) -> EnvironmentReport:
+    """Say which of a version's images disagree with its pins."""
+    disagreeing = [
+        Finding(Severity.WARNING, "image", target, None, image.reference)
+        for target, image in images.items()
+        if image.fits is False
+    ]
+    if not disagreeing:
+        return report
+    return replace(report, comparison=report.comparison.with_findings(disagreeing))
 
 
 def _pinned(package: Package | None) -> tuple[str, Origin | None] | None:
