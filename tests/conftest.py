@@ -130,11 +130,12 @@ def other_environment(captured: Capture) -> Capture:
 @pytest.fixture(autouse=True)
 def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a test from the user's own registry, settings, environment and git repository."""
-    for name in ("MODELREG_REGISTRY", "MODELREG_DEBUG", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH"):
+    own = ("REGISTRY", "DEBUG", "CACHE", "CACHE_SIZE", "OFFLINE")
+    for name in (*(f"MODELREG_{one}" for one in own), "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH"):
         monkeypatch.delenv(name, raising=False)
     for name in bucket_servers.LIVE:
         monkeypatch.delenv(name, raising=False)
-    for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     monkeypatch.setenv("MODELREG_ACTOR", "anna")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))

@@ -23,6 +23,9 @@ def pull(
         ),
     ] = False,
     python: PythonOption = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Neither use this machine's cache nor put anything there.")
+    ] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -33,7 +36,7 @@ def pull(
 
     Example: modelreg pull fraud:3 -o serving/model
     """
-    from modelreg.cli.output import count_text, print_json, say, size_text
+    from modelreg.cli.output import count_text, print_json, say, say_seen, size_text
     from modelreg.cli.progress import shown
     from modelreg.environment.capture import capture, find_interpreter
     from modelreg.errors import UsageError
@@ -43,11 +46,12 @@ def pull(
     if python is not None and not verify_env:
         raise UsageError("--python says which environment to check; add --verify-env")
     environment = capture(find_interpreter(python), in_process=True) if verify_env else None
-    opened = Registry.open(registry)
+    opened = Registry.open(registry, cache=not no_cache)
     version = opened.resolve(reference, at=until(at) if at else None)
     with shown(quiet=quiet) as progress:
         pulled = opened.pull(version, output, force=force, environment=environment, progress=progress)
     if not quiet:
+        say_seen(opened.last_seen, reference)
         what = f"{count_text(version.artifact.files, 'file')}, {size_text(version.artifact.size)}"
         say(
             f"Pulled {version}: {what}, verified."

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelreg.cli.output import say_seen
 from modelreg.environment.capture import capture, find_interpreter
 from modelreg.errors import UsageError
 from modelreg.paths import MANIFEST
@@ -12,6 +13,7 @@ from modelreg.registry import Registry
 from modelreg.settings import project_models
 
 if TYPE_CHECKING:
+    from modelreg.environment.capture import Capture
     from modelreg.registry.verify import EnvironmentReport
 
 
@@ -33,9 +35,16 @@ def reports(references: list[str], python: str | None, registry: str | None) -> 
     return [
         verify_pulled(read_pulled(Path(reference)), captured)
         if _is_path(reference)
-        else Registry.open(registry).verify_env(reference, environment=captured)
+        else _verified(reference, registry, captured)
         for reference in wanted
     ]
+
+
+def _verified(reference: str, registry: str | None, captured: "Capture") -> "EnvironmentReport":
+    opened = Registry.open(registry)
+    report = opened.verify_env(reference, environment=captured)
+    say_seen(opened.last_seen, reference)
+    return report
 
 
 def _of_the_project() -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelreg import layout
+from modelreg.cache.local import LocalCache
 from modelreg.canonical import encode
 from modelreg.files import SourceFile, SourceTree
 from modelreg.manifest import Manifest
@@ -21,11 +22,18 @@ from modelreg.version import Version
 
 
 def copy(
-    source: Store, manifest: Manifest, target: Store, actor: str, *, progress: ProgressCallback | None = None
+    source: Store,
+    manifest: Manifest,
+    target: Store,
+    actor: str,
+    *,
+    progress: ProgressCallback | None = None,
+    cache: LocalCache | None = None,
 ) -> Registered:
     """Register a version of one registry in another, unless it is there already, and bring its annotations along.
 
     The number and the record are the other registry's; the digests of artifact and environment stay.
+    cache: where files are found, and kept.
 
     Raises:
         IntegrityError: the version is damaged where it comes from; nothing was written.
@@ -36,7 +44,7 @@ def copy(
     earlier = _copy_of(version, reader)
     if earlier is None or settle(reader, earlier.artifact.upload, actor):
         with tempfile.TemporaryDirectory(prefix="modelreg-") as folder:
-            download(source, manifest, manifest.tree.files, Path(folder), progress)
+            download(source, manifest, manifest.tree.files, Path(folder), progress, cache)
             submission = _submission(source, manifest, Path(folder), actor)
             registered = register(target, submission, progress=progress)
     else:

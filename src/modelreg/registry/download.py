@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 from modelreg import layout
+from modelreg.cache.local import LocalCache
 from modelreg.digest import pour
 from modelreg.errors import IntegrityError, KeyAbsentError
 from modelreg.files import pieces
@@ -22,8 +23,11 @@ def download(
     files: Sequence[File],
     folder: Path,
     progress: ProgressCallback | None,
+    cache: LocalCache | None = None,
 ) -> None:
     """Write files of a version into a folder that has none of them, or what an earlier attempt had written of them.
+
+    cache: where they are found first, and kept once they are fetched and verified.
 
     Raises:
         IntegrityError: a file is missing in the store, or its bytes are not those that were registered.
@@ -34,6 +38,8 @@ def download(
     def fetch(file: File) -> None:
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
+        if cache and cache.files.take(file, path, meter.add):
+            return
         try:
             wrong = _fetch(store, f"{prefix}{file.path}", path, file, meter)
         except KeyAbsentError:
@@ -42,10 +48,14 @@ def download(
             raise IntegrityError(
                 f"{manifest.version.reference} is damaged in the registry: {file.path} {wrong}; nothing was written"
             )
+        if cache:
+            cache.files.keep(path, file)
 
     small, large = by_size(files)
     for _ in chain(ahead(fetch, small, store.parallel), map(fetch, large)):
         """What is wrong is raised."""
+    if cache:
+        cache.settle(store.url, manifest.version, manifest.tree.files)
 
 
 def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter) -> str | None:
