@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from modelreg.cache.whole import write_whole
 from modelreg.canonical import encode
-from modelreg.digest import Poured, sha256_of
+from modelreg.digest import Piece, Poured, sha256_of
 from modelreg.errors import KeyAbsentError, StoreError
 from modelreg.store import Entry, Store
 from modelreg.times import timestamp
@@ -103,7 +103,7 @@ class RememberedStore:
         self._records.remember("read", key, data)
         return data
 
-    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+    def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
         """Yield the bytes of a file as the store does."""
         if self._offline:
             raise self._not_kept(key)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from modelreg import layout
 from modelreg.cache.local import LocalCache
-from modelreg.digest import pour
+from modelreg.digest import Piece, pour
 from modelreg.errors import IntegrityError, KeyAbsentError
 from modelreg.files import pieces
 from modelreg.manifest import Manifest
@@ -68,7 +68,7 @@ def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter) -> str 
 
     with path.open("ab") as target:
 
-        def write(chunk: bytes) -> None:
+        def write(chunk: Piece) -> None:
             nonlocal passed_over
             if passed_over < present:  # it comes from the file itself, and was only to be hashed
                 passed_over += len(chunk)
@@ -88,7 +88,7 @@ def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter) -> str 
     return "has other bytes than those that were registered"
 
 
-def _bounded(stream: Iterator[bytes], size: int) -> Iterator[bytes]:
+def _bounded(stream: Iterator[Piece], size: int) -> Iterator[Piece]:
     """Pass on a stream, but end it one byte beyond `size`, which is enough to show that it is too long."""
     left = size + 1
     for chunk in stream:

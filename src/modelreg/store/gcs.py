@@ -10,12 +10,12 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from modelreg.digest import CHUNK, Poured, pour
+from modelreg.digest import Piece, Poured, pour
 from modelreg.errors import KeyAbsentError, ModelregError, StoreError
 from modelreg.files import pieces
 from modelreg.parallel import ahead
 from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
-from modelreg.store.parts import Parts, part_size
+from modelreg.store.parts import Parts, cut, part_size
 from modelreg.store.protocol import Entry
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class GCSStore:
             raise StoreError(f"{self.url}/{key} is larger than {limit:,} bytes")
         return data
 
-    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+    def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
         """Yield the bytes at `key` from `start` on; those of a large object are asked for in parts, several at once."""
         first = self._range(key, start, start + PART)
         yield from first
@@ -159,7 +159,7 @@ class GCSStore:
             raise StoreError(f"{self.url} does not tell the time, so it cannot hold a registry")
         return parsedate_to_datetime(date)
 
-    def _range(self, key: str, start: int, end: int) -> list[bytes]:
+    def _range(self, key: str, start: int, end: int) -> list[Piece]:
         """Return the bytes from `start` to `end`, or to where the object ends, in pieces."""
         blob = self.blob(key)
         from google.api_core.exceptions import RequestRangeNotSatisfiable
@@ -171,7 +171,7 @@ class GCSStore:
                 )
             except RequestRangeNotSatisfiable:  # empty, or no longer than `start`
                 return []
-        return [data[offset : offset + CHUNK] for offset in range(0, len(data), CHUNK)]
+        return list(cut(data)) if data else []
 
     def put(
         self,

@@ -2,33 +2,26 @@
 
 import random
 import time
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
-from zlib import crc32
 
-from modelreg.digest import CHUNK, Poured, pour
+from modelreg.digest import Piece, Poured
 from modelreg.errors import ModelregError, StoreError
-from modelreg.files import pieces
 from modelreg.parallel import ahead
 from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
-from modelreg.store.parts import Parts, part_size
 from modelreg.store.protocol import Entry
+from modelreg.store.s3_transfer import ATTEMPTS, Range, Upload, code_of, crc32_of, is_transient
 
 if TYPE_CHECKING:
     from modelreg.store.s3_client import S3Client
 
-_MOST_PARTS = 10_000
-_ATTEMPTS = 5
 _CONFLICTS = {"ConditionalRequestConflict", "OperationAborted"}
-_BEYOND = {"InvalidRange", "416"}
-_ABSENT = {"NoSuchKey", "NotFound", "404"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +79,11 @@ class S3Store:
     def create(self, key: str, data: bytes) -> None:
         """Write `data` at `key`, only if nothing lies there."""
         with self._translated("write", key):
-            for attempt in range(_ATTEMPTS):
+            for attempt in range(ATTEMPTS):
                 try:
                     self._put(key, data, self._kept | {"IfNoneMatch": "*", "ContentType": "application/json"})
                 except Exception as error:
-                    if _code(error) not in _CONFLICTS:
+                    if code_of(error) not in _CONFLICTS:
                         raise
                     # Another request for this key was in flight: who has won is not decided yet.
                     time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # not a secret
@@ -106,7 +99,7 @@ class S3Store:
         What the service receives it checks against a CRC-32.
         """
         storage_class = self._settings.storage_class
-        upload = _Upload(
+        upload = Upload(
             self._client,
             self._at(key),
             self._kept | ({"StorageClass": storage_class} if storage_class else {}),
@@ -118,7 +111,7 @@ class S3Store:
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`."""
         with self._translated("read", key):
-            for attempt in range(_ATTEMPTS):
+            for attempt in range(ATTEMPTS):
                 answer = self._client.get_object(**self._at(key), **self._payer)
                 try:
                     with closing(answer["Body"]) as body:
@@ -126,20 +119,20 @@ class S3Store:
                             return bytes(body.read())
                     break
                 except Exception as error:
-                    if attempt == _ATTEMPTS - 1 or not _is_transient(error):
+                    if attempt == ATTEMPTS - 1 or not is_transient(error):
                         raise
         raise StoreError(f"{self.url}/{key} is larger than {limit:,} bytes")
 
-    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+    def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
         """Yield the bytes at `key` from `start` on; those of a large object are asked for in parts, several at once."""
         with self._translated("read", key):
-            first = _Range(self._client, self._at(key) | self._payer, start, start + PART)
+            first = Range(self._client, self._at(key) | self._payer, start, start + PART)
             yield from first
             rest = (
-                _Range(self._client, first.wanted, offset, min(offset + PART, first.total))
+                Range(self._client, first.wanted, offset, min(offset + PART, first.total))
                 for offset in range(start + PART, first.total, PART)
             )
-            for chunks in ahead(list[bytes], rest, PARTS):
+            for chunks in ahead(list[Piece], rest, PARTS):
                 yield from chunks
 
     def entries(self, prefix: str) -> Iterator[Entry]:
@@ -198,7 +191,7 @@ class S3Store:
         return {"Bucket": self._address.bucket, "Key": f"{self._address.prefix}{key}"}
 
     def _put(self, key: str, data: bytes, options: dict[str, Any]) -> None:
-        self._client.put_object(**self._at(key), Body=data, ChecksumCRC32=_crc(data), **options)
+        self._client.put_object(**self._at(key), Body=data, ChecksumCRC32=crc32_of(data), **options)
 
     def _pages(self, prefix: str, delimiter: str = "") -> Iterator[dict[str, Any]]:
         yield from self._client.get_paginator("list_objects_v2").paginate(
@@ -237,177 +230,11 @@ class S3Store:
             raise translated from None
 
 
-class _Range:
-    """The bytes of an object from `start` to `end`, or to its end; asked for again where an answer breaks off.
-
-    total: the object's size, known once the first piece has come. wanted: how to ask for more of the same object.
-    """
-
-    def __init__(self, client: "S3Client", wanted: dict[str, Any], start: int, end: int) -> None:
-        self.total = 0
-        self.wanted = wanted
-        self._client = client
-        self._start = start
-        self._end = end
-
-    def __iter__(self) -> Iterator[bytes]:
-        attempt = 0
-        while True:
-            try:
-                yield from self._ask()
-            except Exception as error:
-                attempt += 1
-                if attempt == _ATTEMPTS or not _is_transient(error):
-                    raise
-                time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # not a secret
-            else:
-                return
-
-    def _ask(self) -> Iterator[bytes]:
-        if self._start >= self._end:
-            return
-        try:
-            answer = self._client.get_object(**self.wanted, Range=f"bytes={self._start}-{self._end - 1}")
-        except Exception as error:
-            if _code(error) in _BEYOND:  # empty, or no longer than where we are
-                return
-            raise
-        with closing(answer["Body"]) as body:
-            whole = "ContentRange" not in answer
-            if whole and self._start and answer["ContentLength"]:
-                raise StoreError("the store sends whole files where a part was asked for; it cannot hold a registry")
-            self.total = answer["ContentLength"] if whole else int(answer["ContentRange"].rpartition("/")[2])
-            self.wanted = self.wanted | {"IfMatch": answer["ETag"]}
-            while piece := body.read(CHUNK):
-                self._start += len(piece)
-                yield piece
-            if whole:
-                self._start = self._end = self.total
-
-
-class _Upload:
-    """One file on its way. A resumed one finds what an earlier attempt has sent, and checks it."""
-
-    def __init__(
-        self, client: "S3Client", where: dict[str, Any], options: dict[str, Any], payer: dict[str, Any]
-    ) -> None:
-        self._client = client
-        self._where = where
-        self._options = options
-        self._payer = payer
-        self._id = ""
-        self._present: dict[int, Any] = {}
-        self._whole: str | None = None
-        """The checksum of an object that lies at the key already; nothing is sent then."""
-
-    def pour(self, source: Path, progress: Callable[[int], None] | None, *, resume: bool) -> Poured:
-        parts = Parts(part_size(source, _MOST_PARTS), lambda: self._begin(resume=resume), self._send)
-        try:
-            poured = pour(pieces(source), parts.write, progress)
-            if parts.begun:
-                if not self._complete(parts.finish()):
-                    self._client.delete_object(**self._where, **self._payer)
-                    return self.pour(source, None, resume=resume)
-            else:
-                self._put(parts.whole(), resume=resume)
-        except BaseException:
-            parts.abandon()
-            if self._id and not resume:
-                with suppress(Exception):
-                    self._client.abort_multipart_upload(**self._where, UploadId=self._id, **self._payer)
-            raise
-        return poured
-
-    def _put(self, data: bytes, *, resume: bool) -> None:
-        checksum = _crc(data)
-        if not (resume and self._checksum() == checksum):
-            self._client.put_object(**self._where, Body=data, ChecksumCRC32=checksum, **self._options)
-
-    def _begin(self, *, resume: bool) -> None:
-        """Begin, or go on with the newest unfinished upload of this key."""
-        found = []
-        self._whole = self._checksum() if resume else None
-        if self._whole:
-            return
-        if resume:
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._where["Bucket"], Prefix=self._where["Key"], **self._payer
-            )
-            found = [item for page in pages for item in page.get("Uploads", ()) if item["Key"] == self._where["Key"]]
-        if found:
-            self._id = max(found, key=lambda item: item["Initiated"])["UploadId"]
-            pages = self._client.get_paginator("list_parts").paginate(**self._where, UploadId=self._id, **self._payer)
-            self._present = {part["PartNumber"]: part for page in pages for part in page.get("Parts", ())}
-        else:
-            made = self._client.create_multipart_upload(**self._where, ChecksumAlgorithm="CRC32", **self._options)
-            self._id = made["UploadId"]
-
-    def _send(self, number: int, data: bytes) -> dict[str, Any]:
-        checksum = _crc(data)
-        if self._whole:
-            return {"ChecksumCRC32": checksum}
-        part = self._present.get(number)
-        if part is None or part["Size"] != len(data) or part.get("ChecksumCRC32") != checksum:
-            part = self._client.upload_part(
-                **self._where,
-                UploadId=self._id,
-                PartNumber=number,
-                Body=data,
-                ChecksumCRC32=checksum,
-                **self._payer,
-            )
-        return {"PartNumber": number, "ETag": part["ETag"], "ChecksumCRC32": checksum}
-
-    def _complete(self, sent: list[dict[str, Any]]) -> bool:
-        """Make the object of its parts; return False where another lies there."""
-        checksums = b"".join(b64decode(part["ChecksumCRC32"]) for part in sent)
-        checksum = f"{_crc(checksums)}-{len(sent)}"
-        if self._whole:
-            return self._whole == checksum
-        try:
-            self._client.complete_multipart_upload(
-                **self._where, UploadId=self._id, MultipartUpload={"Parts": sent}, **self._payer
-            )
-        except Exception as error:
-            # Gone: it was completed, and the answer was lost on the way.
-            if _code(error) != "NoSuchUpload" or self._checksum() != checksum:
-                raise
-        return True
-
-    def _checksum(self) -> str | None:
-        """Return the checksum that the service keeps of what lies there, if anything does."""
-        try:
-            answer = self._client.head_object(**self._where, ChecksumMode="ENABLED", **self._payer)
-        except Exception as error:
-            if _code(error) in _ABSENT:
-                return None
-            raise
-        kept: str | None = answer.get("ChecksumCRC32")
-        return kept
-
-
 @contextmanager
 def _passing_over_completed() -> Iterator[None]:
     """Pass over an upload that its writer has just completed."""
     try:
         yield
     except Exception as error:
-        if _code(error) != "NoSuchUpload":
+        if code_of(error) != "NoSuchUpload":
             raise
-
-
-def _crc(data: bytes) -> str:
-    return b64encode(crc32(data).to_bytes(4)).decode()
-
-
-def _code(error: Exception) -> str:
-    """Return the code of S3's answer, or nothing where there was none."""
-    answer: dict[str, Any] = getattr(error, "response", None) or {}
-    return str(answer.get("Error", {}).get("Code", ""))
-
-
-def _is_transient(error: Exception) -> bool:
-    """Tell whether an answer broke off on its way."""
-    from botocore.exceptions import HTTPClientError, IncompleteReadError
-
-    return isinstance(error, HTTPClientError | IncompleteReadError)
