@@ -168,7 +168,7 @@ class Registry:
         check_marker(self._store)
 
         def look(name: str) -> Model | None:
-            reader = ModelReader(self._store, name)
+            reader = ModelReader(self._store, name, outline=self._store.parallel > 1)
             latest = next(reader.live(on_damage), None)
             if latest is None:
                 return None

@@ -38,11 +38,15 @@ class ModelReader:
 
     The numbers of its versions are listed when it is made, and everything else when it is first asked for. Both are
     then remembered: for a fresh look, make a new reader.
+
+    outline: ask first what kinds of records the model has. Where many models are read and few of them have all kinds,
+    that saves most of the listings; it answers for the moment at which the reader is made.
     """
 
-    def __init__(self, store: Store, name: str) -> None:
+    def __init__(self, store: Store, name: str, *, outline: bool = False) -> None:
         self.store = store
         self.name = name
+        self._outline = frozenset(store.folders(layout.model(name))) if outline else None
         self.numbers = _numbers(store, layout.versions(name))
         """The numbers of all versions ever registered, ascending."""
         self._records: dict[int, tuple[VersionRecord, str]] = {}
@@ -255,7 +259,8 @@ class ModelReader:
     @property
     def collections(self) -> list[int]:
         """The numbers of the garbage collections of this model, listed anew."""
-        folders = self.store.folders(layout.collections(self.name))
+        prefix = layout.collections(self.name)
+        folders = self.store.folders(prefix) if self._has(prefix) else []
         return sorted(int(folder) for folder in folders if folder.isdecimal())
 
     def plan(self, collection: int) -> Uploads | None:
@@ -275,15 +280,29 @@ class ModelReader:
 
     @remembered
     def _moves(self) -> dict[str, list[int]]:
-        return _nested(self.store, layout.aliases(self.name))
+        return self._nested(layout.aliases(self.name))
 
     @remembered
     def _facts(self) -> dict[str, list[int]]:
-        return _nested(self.store, layout.annotations(self.name))
+        return self._nested(layout.annotations(self.name))
 
     @remembered
     def _steps(self) -> dict[str, list[int]]:
-        return _nested(self.store, layout.deletions(self.name))
+        return self._nested(layout.deletions(self.name))
+
+    def _has(self, prefix: str) -> bool:
+        """Tell whether there may be records of a kind."""
+        return self._outline is None or prefix.rstrip("/").rpartition("/")[2] in self._outline
+
+    def _nested(self, prefix: str) -> dict[str, list[int]]:
+        """Return the numbers of the `<prefix><folder>/<number>.json`, by folder."""
+        found: dict[str, list[int]] = {}
+        for entry in self.store.entries(prefix) if self._has(prefix) else ():
+            folder, _, name = entry.key.removeprefix(prefix).partition("/")
+            number = layout.number(name)
+            if number:
+                found.setdefault(folder, []).append(number)
+        return found
 
     def _counts(self, number: int) -> bool:
         try:
@@ -348,14 +367,3 @@ def model_names(store: Store) -> list[str]:
 def _numbers(store: Store, prefix: str) -> list[int]:
     numbers = (layout.number(entry.key.removeprefix(prefix)) for entry in store.entries(prefix))
     return sorted(number for number in numbers if number)
-
-
-def _nested(store: Store, prefix: str) -> dict[str, list[int]]:
-    """Return the numbers of the `<prefix><folder>/<number>.json`, by folder."""
-    found: dict[str, list[int]] = {}
-    for entry in store.entries(prefix):
-        folder, _, name = entry.key.removeprefix(prefix).partition("/")
-        number = layout.number(name)
-        if number:
-            found.setdefault(folder, []).append(number)
-    return found

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 STAGING = ".tmp/"
 """Where the parts of a large file lie until they are joined. No key begins with it."""
 
-_MOST_PARTS = 1024
-_SENT = 4
+_MOST_PARTS = 10_000
+_SENT = 3
 """How many parts go up at once: the SDK copies each of them several times."""
 
 _JOINED = 32
@@ -167,7 +167,12 @@ class GCSStore:
         with self._translated("read", key):
             try:
                 data: bytes = blob.download_as_bytes(
-                    start=start, end=end - 1, raw_download=True, checksum=None, retry=self.retry
+                    start=start,
+                    end=end - 1,
+                    raw_download=True,
+                    checksum=None,
+                    retry=self.retry,
+                    single_shot_download=True,  # else it comes in pieces of 8 KiB
                 )
             except RequestRangeNotSatisfiable:  # empty, or no longer than `start`
                 return []

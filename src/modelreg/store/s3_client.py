@@ -28,7 +28,7 @@ def connect(settings: "S3Settings") -> "S3Client":
     session = boto3.session.Session(profile_name=settings.profile, region_name=settings.region)
     inner = session._session  # noqa: SLF001  # what the profile says, and how answers are read, is told nowhere else
     scoped = inner.get_scoped_config()
-    inner.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+    inner.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_moment)
     own_retries = "AWS_RETRY_MODE" in os.environ or "retry_mode" in scoped
     shared = Config(
         max_pool_connections=2 * LANES,
@@ -70,7 +70,7 @@ def _leave_files_unhashed(request: "AWSRequest", **_: object) -> None:
         request.context["client_config"] = _UNSIGNED
 
 
-def _moment(value: str | float) -> datetime:
+def read_moment(value: str | float) -> datetime:
     """Read a time of an answer: ISO 8601 in bodies, that of RFC 9110 in headers; boto3's own reader is for any."""
     try:
         text = str(value)
