@@ -68,18 +68,21 @@ class FileCache:
             entry.unlink()
         return False
 
-    def keep(self, source: Path, file: File) -> None:
-        """Keep a file that was just verified. It appears whole, by a rename, or not at all."""
+    def keep(self, source: Path, file: File) -> bool:
+        """Keep a file that was just verified; tell whether it takes more room now.
+
+        It appears whole, by a rename, or not at all.
+        """
         entry = self.place(file.sha256)
         if file.size > self._most or entry.exists():
-            return
+            return False
         staged = self._staging / secrets.token_hex(16)
         with suppress(OSError):
             for folder in (self._staging, entry.parent):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             total, _, free = shutil.disk_usage(self._staging)
             if free - file.size < total // _SPARE:
-                return
+                return False
             try:
                 with staged.open("xb") as written:
                     if not _cloned(source, written):
@@ -87,6 +90,8 @@ class FileCache:
                 staged.replace(entry)
             finally:
                 staged.unlink(missing_ok=True)
+            return True
+        return False
 
 
 def _copied(entry: Path, target: Path, written: BinaryIO, progress: Callable[[int], None]) -> Poured | None:

@@ -30,7 +30,8 @@ class LocalCache:
         folder, most = cache_folder(), cache_size()
         return cls(folder, FileCache(folder, most), Inventory(folder), most)
 
-    def settle(self, registry: str, version: Version, files: Sequence[File]) -> None:
-        """Note what a version that was pulled has, and keep the cache within its bound."""
+    def settle(self, registry: str, version: Version, files: Sequence[File], *, grown: bool) -> None:
+        """Note what a version that was pulled has, and keep the cache, if it has grown, within its bound."""
         self.inventory.note(registry, version, files)
-        self.inventory.bound(self.most)
+        if grown:
+            self.inventory.bound(self.most)

@@ -33,6 +33,7 @@ def download(
         IntegrityError: a file is missing in the store, or its bytes are not those that were registered.
     """
     prefix = layout.artifact(manifest.version.model, manifest.version.artifact.upload)
+    kept: list[File] = []
     meter = Meter("download", sum(file.size for file in files), progress)
 
     def fetch(file: File) -> None:
@@ -48,14 +49,14 @@ def download(
             raise IntegrityError(
                 f"{manifest.version.reference} is damaged in the registry: {file.path} {wrong}; nothing was written"
             )
-        if cache:
-            cache.files.keep(path, file)
+        if cache and cache.files.keep(path, file):
+            kept.append(file)
 
     small, large = by_size(files)
     for _ in chain(ahead(fetch, small, store.parallel), map(fetch, large)):
         """What is wrong is raised."""
     if cache:
-        cache.settle(store.url, manifest.version, manifest.tree.files)
+        cache.settle(store.url, manifest.version, manifest.tree.files, grown=bool(kept))
 
 
 def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter) -> str | None:
