@@ -22,7 +22,7 @@ LAYERS = {
     "store": {"store"},
     "rules": {
         *("reference", "canonical", "fields", "records", "events", "layout", "formats", "times", "version"),
-        *("manifest", "search", "difference", "environment", "imports", "settings", "source"),
+        *("manifest", "search", "difference", "environment", "imports", "settings", "source", "lock"),
     },
     "registry": {"registry"},
     "cli": {"cli"},
@@ -42,7 +42,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "rich": "cli/",
     "typer": "cli/",
     "yaml": "manifest",
-    "packaging": ("environment/", "search", "difference"),
+    "packaging": ("environment/", "lock/", "search", "difference"),
 }
 
 
