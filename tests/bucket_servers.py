@@ -196,6 +196,7 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "s3.port": s3,
         "s3.port.grpc": s3_grpc,
         "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
         "s3.config": folder / "id.json",
         "s3.autoCreateBucket": "false",
         "volume.max": 0,

@@ -53,13 +53,17 @@ class Fault:
 
 @dataclass
 class FaultProxy:
-    """Where the proxy listens, its faults, the first lines of all requests, and how many were answered."""
+    """Where the proxy listens, its faults, the first lines of all requests, and how many were answered.
+
+    carried: bytes, both ways.
+    """
 
     upstream: int
     port: int = 0
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     answers: int = 0
+    carried: int = 0
 
     @property
     def endpoint(self) -> str:
@@ -142,6 +146,7 @@ class _Connection:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, below: asyncio.StreamWriter
     ) -> None:
         while block := await reader.read(_BLOCK):
+            self._proxy.carried += len(block)
             if _REQUEST.match(block):
                 self._fault, self._passed = self._proxy.pick(block.partition(b"\r\n\r\n")[0]), 0
                 if self._fault is not None and self._fault.action == "refuse":
@@ -158,6 +163,7 @@ class _Connection:
 
     async def _down(self, above: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while block := await above.read(_BLOCK):
+            self._proxy.carried += len(block)
             fault, passed = self._fault, self._passed
             self._passed += len(block)
             self._proxy.answers += passed == 0

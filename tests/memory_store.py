@@ -8,7 +8,7 @@ from pathlib import Path
 from modelreg.digest import CHUNK, Poured, pour
 from modelreg.errors import KeyAbsentError, KeyExistsError, StoreError
 from modelreg.files import pieces
-from modelreg.store import Entry
+from modelreg.store import Copier, Entry, Store
 
 
 class MemoryStore:
@@ -40,6 +40,9 @@ class MemoryStore:
         if not (resume and self.content.get(key) == b"".join(parts)):
             self.create(key, b"".join(parts))
         return poured
+
+    def copier(self, source: Store) -> Copier | None:
+        return None
 
     def read(self, key: str, limit: int) -> bytes:
         if key not in self.content:

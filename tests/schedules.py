@@ -11,7 +11,7 @@ from typing import TypeVar
 from memory_store import MemoryStore
 
 from modelreg.digest import Poured
-from modelreg.store import Entry
+from modelreg.store import Copier, Entry, Store
 
 MANNERS = ((0.9, 0.0, 0.0), (0.7, 0.3, 0.0), (0.5, 0.2, 0.05), (0.1, 0.1, 0.15))
 """How often an actor is interrupted before it creates a record, after that, and elsewhere; each schedule has one."""
@@ -169,6 +169,9 @@ class ActorsStore:
     ) -> Poured:
         self._pause()
         return self.inner.upload(key, source, progress, resume=resume)
+
+    def copier(self, source: Store) -> Copier | None:
+        return self.inner.copier(source)
 
     def read(self, key: str, limit: int) -> bytes:
         self._pause()

@@ -1,12 +1,14 @@
-"""What an alias pointed at then: pull and show with --at."""
+"""What an alias pointed at then: pull, show, diff and copy with --at."""
 
 from pathlib import Path
 
 import pytest
 from clocked_store import ClockedStore
+from conftest import Run
 
 from modelreg import Capture, NotFoundError, Registry, UsageError
 from modelreg.store import Store
+from modelreg.store.local import LocalStore
 
 AT = {
     "before the first move": ("2026-10-01T11:59:59Z", None),
@@ -79,3 +81,20 @@ def test_latest_was_the_highest_version_registered_by_then_that_is_still_live(
 def test_a_reference_that_cannot_move_is_not_asked_where_it_pointed(three: Registry, reference: str) -> None:
     with pytest.raises(UsageError, match="is the same version at any time"):
         three.resolve(reference, at="2026-10-01")
+
+
+def test_each_command_that_reads_a_version_can_be_asked_what_was_there_then(
+    quick: Run, tmp_path: Path, model: Path, captured: Capture
+) -> None:
+    clocked = ClockedStore(LocalStore(tmp_path / "registry"))
+    registry = Registry(clocked)
+    for day, auc in ((1, "0.9"), (5, "0.8")):
+        clocked.set(f"2026-10-{day:02}T12:00:00Z")
+        registry.register(model, "fraud", capture=captured, metrics={"auc": auc}, aliases=["production"])
+    then = ("fraud@production", "--at", "2026-10-03")
+    assert quick("pull", *then).out == f"{Path('fraud', '1')}\n"
+    assert "version: 1\n" in quick("show", *then).out
+    assert quick("diff", "fraud@production", *then).out == "Metrics\n  ~ auc  0.9 -> 0.8  (-0.1)\n"
+    there = str(tmp_path / "released")
+    assert quick("copy", *then[:1], there, *then[1:]).err == f"Copied fraud:1 to {there} as fraud:1.\n"
+    assert quick("copy", "fraud:2", there, *then[1:]).code == 2

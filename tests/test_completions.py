@@ -162,11 +162,22 @@ def test_fish_offers_commands_models_and_versions(environ: dict[str, str], typed
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_it_installs_itself_into_the_user_s_own_shell(environ: dict[str, str], tmp_path: Path, shell: str) -> None:
-    command = ["modelreg", "--install-completion", shell]
+INSTALLED = {
+    "bash": ".bash_completions/modelreg.sh",
+    "zsh": ".zfunc/_modelreg",
+    "fish": "fish/completions/modelreg.fish",
+}
+
+
+@pytest.mark.parametrize("shell", INSTALLED)
+def test_it_installs_itself_into_the_shell_that_calls_it(environ: dict[str, str], tmp_path: Path, shell: str) -> None:
+    # A shell gives its place to its last command; with one more to do, it stays, and can be recognised.
     done = subprocess.run(
-        [_shell(shell), "-c", " ".join(command)], capture_output=True, text=True, env=environ, check=False
+        [_shell(shell), "-c", "modelreg --install-completion; echo done"],
+        capture_output=True,
+        text=True,
+        env=environ,
+        check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert any(path.is_file() for path in (tmp_path / "home").rglob("*modelreg*"))
+    assert f"{shell} completion installed" in done.stdout, done.stderr
+    assert [path for path in (tmp_path / "home").rglob("*") if path.as_posix().endswith(INSTALLED[shell])]

@@ -192,6 +192,7 @@ REFUSED = {
     "where nobody can be asked": (["delete", "fraud:2"], 2, "Nobody can be asked here; say --yes"),
     "where nobody may be asked": (["delete", "fraud:2", "--no-input"], 2, "Nobody can be asked here; say --yes"),
     "while an alias points there": (["delete", "fraud:1", "--yes"], 5, "fraud@production points at fraud:1"),
+    "and nobody is asked for that": (["delete", "fraud:1"], 5, "fraud@production points at fraud:1"),
     "without a version": (["delete", "fraud:3", "--yes"], 4, "fraud has no version 3; its highest is 2"),
     "without a reference": (["delete", "fraud:", "--yes"], 2, "a version is a number from 1"),
     "restoring the latest": (["restore", "fraud"], 2, "name the version by its number, as in fraud:3"),

@@ -42,7 +42,11 @@ def test_it_prints_what_went(beside: Registry, deleted: str, quick: Run) -> None
     assert (ran.code, ran.out, ran.err) == (0, f"fraud/{deleted}  2.0 kB  fraud:2\n", "Freed 2.0 kB.\n")
     assert len(files(beside)) == 1
     ran = quick("gc", "--grace", "0h", "--apply", "--yes")
-    assert (ran.code, ran.out, ran.err) == (0, "", "Nothing to collect.\n")
+    assert (ran.code, ran.out, ran.err) == (
+        0,
+        "",
+        "Nothing to collect.\n",
+    )
 
 
 def test_it_is_told_in_json(deleted: str, quick: Run) -> None:
@@ -57,7 +61,11 @@ def test_it_is_told_in_json(deleted: str, quick: Run) -> None:
 
 def test_a_day_is_the_grace_unless_said_otherwise(beside: Registry, deleted: str, quick: Run) -> None:
     ran = quick("gc", "--apply")
-    assert (ran.code, ran.out, ran.err) == (0, "", "Nothing to collect.\n")
+    assert (ran.code, ran.out, ran.err) == (
+        0,
+        "",
+        "Nothing to collect. What began, or was deleted, less than 24h ago stays; see --grace.\n",
+    )
     assert len(files(beside)) == 2
 
 

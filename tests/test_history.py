@@ -81,6 +81,14 @@ def test_where_a_version_came_from_is_told(registry: Registry, model: Path, capt
     assert registry.history("fraud")[0].text.endswith(f" bytes, from git {version.source.commit[:12]}")
 
 
+def test_where_a_copy_was_copied_from_is_told(registry: Registry, model: Path, captured: Capture, store: Store) -> None:
+    registry.register(model, "fraud", capture=captured)
+    registry.register(model, "fraud", capture=captured)
+    other = Registry(LocalStore(Path("released").absolute()))
+    registry.copy("fraud:2", other)
+    assert other.history("fraud")[0].text.endswith(f" bytes, copied from fraud:2 in {store.url}")
+
+
 def test_a_collection_tells_which_versions_lost_their_files(store: Store, model: Path, captured: Capture) -> None:
     registry = Registry(store)
     first = registry.register(model, "fraud", capture=captured).version
@@ -218,7 +226,7 @@ def test_quietly_each_happening_is_a_word_and_a_version(told: Registry, run: Run
         "rolled back fraud:1",
         "deleted fraud:2",
         "restored fraud:2",
-        "unaliased",
+        "unaliased fraud@production",
     ]
 
 

@@ -296,15 +296,15 @@ def test_text_says_the_verdict_every_difference_and_how_much_was_compared(run: R
     run("register", str(model), "fraud")
     ran = run("verify-env", "fraud", "--python", bare)
     assert (ran.code, ran.err) == (3, "")
-    first, *findings, last = ran.out.splitlines()
+    first, *findings, counted, ignored = ran.out.splitlines()
     assert first.startswith(f"{bare} (Python ")
     assert first.endswith(") does not fit fraud:1")
     assert all(finding.startswith("  error    ") for finding in findings)
     assert any("pytest is not installed; the model wants " in finding for finding in findings)
     tooling = r"modelreg(, pip)?(, uv)? \(tooling\)"
-    counted = rf"  \d+ packages, Python and the platform were compared; not compared: {tooling}"
-    assert re.fullmatch(counted, last)
-    assert last.split(" ")[2] == str(len(findings))
+    assert re.fullmatch(r"  \d+ packages \(\d+ pinned\), Python and the platform were compared; policy exact", counted)
+    assert re.fullmatch(rf"  not compared: {tooling}", ignored)
+    assert counted.split(" ")[2] == str(len(findings))
 
 
 def test_json_says_the_same(quick: Run, model: Path, bare: str) -> None:
@@ -322,6 +322,8 @@ def test_json_says_the_same(quick: Run, model: Path, bare: str) -> None:
         "wanted": "",
         "found": None,
         "since": "",
+        "role": "pinned",
+        "note": None,
         "message": "",
     }
     assert finding["message"].startswith("pytest is not installed; the model wants ")

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from modelreg.digest import Poured
-from modelreg.store import Entry, Store
+from modelreg.store import Copier, Entry, Store
 
 
 class WatchedStore:
@@ -43,6 +43,9 @@ class WatchedStore:
     ) -> Poured:
         self.writes.append(("upload", key))
         return self.inner.upload(key, source, progress, resume=resume)
+
+    def copier(self, source: Store) -> Copier | None:
+        return self.inner.copier(source)
 
     def read(self, key: str, limit: int) -> bytes:
         return self.inner.read(key, limit)

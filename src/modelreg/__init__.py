@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from modelreg.environment.capture import capture as capture
     from modelreg.environment.capture import find_interpreter as find_interpreter
     from modelreg.environment.compare import Comparison as Comparison
-    from modelreg.environment.compare import Finding as Finding
-    from modelreg.environment.compare import Severity as Severity
+    from modelreg.environment.finding import Finding as Finding
+    from modelreg.environment.finding import Role as Role
+    from modelreg.environment.finding import Severity as Severity
+    from modelreg.environment.policy import Policy as Policy
+    from modelreg.environment.policy import Waiver as Waiver
     from modelreg.environment.record import Environment as Environment
     from modelreg.environment.record import Origin as Origin
     from modelreg.environment.record import Package as Package
@@ -47,7 +50,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "modelreg.environment.capture": ("Capture", "Interpreter", "capture", "find_interpreter"),
-    "modelreg.environment.compare": ("Comparison", "Finding", "Severity"),
+    "modelreg.environment.compare": ("Comparison",),
+    "modelreg.environment.finding": ("Finding", "Role", "Severity"),
+    "modelreg.environment.policy": ("Policy", "Waiver"),
     "modelreg.environment.record": ("Environment", "Origin", "Package", "Platform", "Python"),
     "modelreg.errors": (
         "AccessDeniedError",

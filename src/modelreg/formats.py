@@ -52,6 +52,11 @@ def model_format(files: Sequence[SourceFile], layout: str) -> str | None:
     return formats.pop() if len(formats) == 1 else None
 
 
+def file_formats(files: Sequence[SourceFile]) -> frozenset[str]:
+    """Name the formats of single files, those that are recognised."""
+    return frozenset(kind for file in files if (kind := _file_format(file.location)))
+
+
 def _file_format(location: Path) -> str | None:
     with location.open("rb") as file:
         head = file.read(64)

@@ -74,7 +74,7 @@ class Manifest:
         sections = (
             _json_section(name, value)
             if name == "environment" and isinstance(value, dict)
-            else _dump({name: value}, flat=name in _FLAT)
+            else _dump({name: value}, flat=name in _FLAT, width=_WIDTHS.get(name, 1000))
             for name, value in self.to_mapping().items()
             if value not in ("", {}, [], None) or name == "dependencies"
         )
@@ -82,6 +82,7 @@ class Manifest:
 
 
 _FLAT = ("imports", "roles", "groups", "artifact")
+_WIDTHS = {"imports": 110, "roles": 110, "groups": 110, "version_record": MAX_BYTES}  # the last one in one line
 _EXPLAINED = {
     "imports": "\n# What the files import when they are loaded, and who provides it.\n",
     "roles": "\n# What the packages are to the model; those that are not named here are incidental.\n",
@@ -187,7 +188,7 @@ def as_number(decimal: str) -> int | float:
     )
 
 
-def _dump(section: dict[str, object], *, flat: bool) -> str:
+def _dump(section: dict[str, object], *, flat: bool, width: int) -> str:
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -196,7 +197,7 @@ def _dump(section: dict[str, object], *, flat: bool) -> str:
         Dumper=dumper,
         sort_keys=False,
         allow_unicode=True,
-        width=1000,
+        width=width,
         default_flow_style=None if flat else False,
     )
     return text

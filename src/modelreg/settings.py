@@ -1,6 +1,7 @@
 """Where settings come from: the environment, the nearest pyproject.toml, the user's config file, and defaults."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,27 @@ def project_models() -> dict[str, str]:
     if not isinstance(models, dict) or not all(isinstance(value, str) for value in models.values()):
         raise UsageError(f'{project}: [tool.modelreg.models] holds lines such as fraud = "3" or fraud = "@production"')
     return models
+
+
+def project_line(model: str) -> tuple[str, int] | None:
+    """Return the nearest pyproject.toml, relative to the working directory, and the line that names a model there."""
+    project = _nearest_project()
+    if project is None:
+        return None
+    lines = project.read_text(encoding="utf-8").splitlines()
+    section = next((number for number, line in enumerate(lines) if line.strip() == "[tool.modelreg.models]"), 0)
+    named = re.compile(rf"\s*[\"']?{re.escape(model)}[\"']?\s*=")
+    line = next((number for number in range(section, len(lines)) if named.match(lines[number])), section)
+    return os.path.relpath(project), line + 1
+
+
+def project_exceptions() -> Mapping[str, object]:
+    """Return `[tool.modelreg.exceptions]` of the nearest pyproject.toml, as it stands there."""
+    project = _nearest_project()
+    exceptions = _table(project).get("exceptions", {}) if project is not None else {}
+    if not isinstance(exceptions, dict):
+        raise UsageError(f"{project}: tool.modelreg.exceptions must be a table, written [tool.modelreg.exceptions]")
+    return exceptions
 
 
 def project_file() -> tuple[Path, Mapping[str, Any]] | None:

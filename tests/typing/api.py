@@ -60,6 +60,7 @@ registered = registry.register(
     params={"depth": "7"},
     metrics={"auc": 0.93, "rows": 1000, "f1": "0.5", "loss": Decimal("0.1")},
     description="first",
+    groups={"serve": ["requirements.txt"]},
     if_changed=True,
     progress=report,
 )

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from modelreg.cli.output import count_text, minute, print_json, print_line, print_table, say, size_text
+from modelreg.cli.output import count_text, minute, print_json, print_table, say, size_text
 from modelreg.version import Model, State, Version
 
 if TYPE_CHECKING:
     from modelreg.environment.capture import Capture
     from modelreg.registry import Registry
     from modelreg.registry.register import Registered
-    from modelreg.registry.verify import EnvironmentReport
 
 
 def registered_text(registered: "Registered", captured: "Capture") -> Iterator[str]:
@@ -37,6 +36,10 @@ def registered_text(registered: "Registered", captured: "Capture") -> Iterator[s
         yield f"warning: {obstacle}"
 
 
+_SHOWN = 5
+"""How many modules a warning names."""
+
+
 def _import_warnings(version: Version) -> Iterator[str]:
     imports = version.record.imports
     if imports is None:
@@ -46,12 +49,13 @@ def _import_warnings(version: Version) -> Iterator[str]:
             f"warning: the model needs {name} of the script or notebook that made it (__main__.{name}), "
             "so it will not load elsewhere; move it into a module that is installed"
         )
-    for module in imports.missing or ():
-        if module != "__main__":
-            yield (
-                f"warning: the model imports {module}, which no package of the environment provides, "
-                "so it will not load elsewhere; put that into a package, install it, and register again"
-            )
+    missing = [module for module in imports.missing or () if module != "__main__"]
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        yield (
+            f"warning: the model imports {', '.join(missing[:_SHOWN])}{more}, which no package of the environment "
+            "provides, so it will not load elsewhere; put that into a package, install it, and register again"
+        )
     if not imports.complete:
         yield "warning: the pickle could not be read to its end, so not all that it imports is known"
 
@@ -93,20 +97,6 @@ def print_versions(versions: Sequence[Version], form: str) -> None:
         columns = ("VERSION", "ALIASES", "CREATED (UTC)", "SIZE", "FORMAT", "PYTHON", "PACKAGES", "METRICS")
         rows = [_version_row(version) for version in versions]
         print_table(columns, rows, right=("SIZE", "PACKAGES"), extra=("FORMAT", "PACKAGES", "METRICS"))
-
-
-def print_reports(reports: "Sequence[EnvironmentReport]", form: str) -> None:
-    """Print how an environment fits each of several versions."""
-    if form == "json":
-        fits = all(report.fits for report in reports)
-        print_json({"format": 1, "fits": fits, "results": [_report_json(report) for report in reports]})
-    elif form == "quiet":
-        for report in reports:
-            if not report.fits:
-                typer.echo(report.reference)
-    else:
-        for report in reports:
-            _print_report(report)
 
 
 def version_json(version: Version) -> dict[str, object]:
@@ -167,31 +157,3 @@ def _version_row(version: Version) -> tuple[str, ...]:
         str(version.environment.packages),
         " ".join(f"{name}={value}" for name, value in version.metrics.items()),
     )
-
-
-def _report_json(report: "EnvironmentReport") -> dict[str, object]:
-    from dataclasses import asdict
-
-    comparison = report.comparison
-    return {
-        "reference": report.reference,
-        "fits": report.fits,
-        "environment": report.capture.prefix,
-        "compared": comparison.compared,
-        "ignored": list(comparison.ignored),
-        "findings": [asdict(finding) | {"message": str(finding)} for finding in comparison.findings],
-    }
-
-
-def _print_report(report: "EnvironmentReport") -> None:
-    comparison, environment = report.comparison, report.capture.environment
-    verdict = "fits" if report.fits else "does not fit"
-    told = [finding for finding in comparison.findings if finding.kind != "extra"]
-    extras = len(comparison.findings) - len(told)
-    print_line(f"{report.capture.prefix} (Python {environment.python.version}) {verdict} {report.reference}")
-    for finding in told:
-        print_line(f"  {finding.severity.value:8} {finding}")
-    counted = f"{count_text(comparison.compared, 'package')}, Python and the platform were compared"
-    ignored = f"; not compared: {', '.join(comparison.ignored)} (tooling)" if comparison.ignored else ""
-    more = f"; {count_text(extras, 'package')} more than the model asks for" if extras else ""
-    print_line(f"  {counted}{ignored}{more}")

@@ -70,7 +70,7 @@ class _Interrupted(BaseException):
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command line; return its exit code, as docs/exit-codes.md lists them."""
+    """Run a command line; return its exit code, as README.md lists them."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     _prepare_streams()

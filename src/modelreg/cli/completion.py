@@ -68,7 +68,7 @@ def complete_reference(ctx: typer.Context, incomplete: str) -> list[str]:
             aliases = [one.alias for one in _registry(ctx).aliases(name)]
             selected = [f"{name}@{alias}" for alias in [*aliases, "latest"]]
         else:
-            selected = [version.reference for version in _registry(ctx).versions(name, on_damage=lambda _: None)]
+            selected = [f"{name}:{number}" for number in _registry(ctx).numbers(name)]
     except ModelregError:
         return []
     return [one for one in selected if one.startswith(incomplete)]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from modelreg.cli.options import AliasOption, JsonOption, QuietOption, ReferenceArgument, RegistryOption
+from modelreg.cli.options import AliasOption, AtOption, JsonOption, QuietOption, ReferenceArgument, RegistryOption
 
 
 def copy(
@@ -12,6 +12,7 @@ def copy(
     target: Annotated[
         str, typer.Argument(metavar="REGISTRY", help="The registry to copy it into.", show_default=False)
     ],
+    at: AtOption = None,
     alias: AliasOption = None,
     registry: RegistryOption = None,
     json: JsonOption = False,
@@ -29,7 +30,7 @@ def copy(
     from modelreg.registry import Registry
 
     source = Registry.open(registry)
-    version = source.resolve(reference)
+    version = source.resolve(reference, at=at)
     with shown(quiet=quiet) as progress:
         copied = source.copy(version, Registry.open(target), aliases=alias or (), progress=progress)
     if not quiet and copied.created:

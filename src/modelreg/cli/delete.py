@@ -29,9 +29,11 @@ def delete(
     from modelreg.cli.output import print_json, say
     from modelreg.cli.questions import confirm
     from modelreg.registry import Registry
+    from modelreg.registry.delete import refuse_if_aliased
 
     opened = Registry.open(registry)
     version = opened.resolve(reference)
+    refuse_if_aliased(version)  # before anybody is asked
     confirm(f"Delete {version}, registered {version.created[:10]} by {version.created_by}?", yes=yes, no_input=no_input)
     deleted = opened.delete(version, why=why)
     if not quiet:

@@ -46,6 +46,12 @@ def diff(
             "--python", metavar="PYTHON", help="Compare with the environment of this interpreter, or folder, instead."
         ),
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="TIME", help="What the first REF pointed at then: 2026-11-01 (its end, UTC) or a time."
+        ),
+    ] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if anything differs.")] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
@@ -63,7 +69,7 @@ def diff(
     if (other is None) == (python is None):
         raise UsageError("compare a version either with another version or, by --python, with an environment")
     opened = Registry.open(registry)
-    before = opened.resolve(reference)
+    before = opened.resolve(reference, at=at)
     after = opened.resolve(other) if other is not None else capture(find_interpreter(python), in_process=True)
     changes = opened.diff(before, after)
     if json:

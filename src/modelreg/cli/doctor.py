@@ -6,7 +6,7 @@ from modelreg.cli.options import JsonOption, RegistryOption
 
 
 def doctor(registry: RegistryOption = None, json: JsonOption = False) -> None:
-    """Look the registry over: whether it can be reached, read, written to and trusted, and what is left lying.
+    """Look a registry over. Can it be reached, read, written to and trusted, and is anything left lying?
 
     The exit code is that of the first fault. Nothing is written.
 

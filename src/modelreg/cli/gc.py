@@ -21,7 +21,7 @@ def gc(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Remove the files of deleted versions and of uploads that came to nothing. A dry run unless --apply is given.
+    """Remove the files of deleted versions. And of uploads that came to nothing. A dry run unless --apply is given.
 
     Example: modelreg gc --apply --grace 7d
     """
@@ -50,14 +50,14 @@ def gc(
         for garbage in collected.garbage:
             typer.echo(f"{garbage.model}/{garbage.upload}")
     else:
-        _print(collected)
+        _print(collected, grace if kept else "")
     for error in damage[:-1]:
         warn(str(error))
     if damage:
         raise damage[-1]
 
 
-def _print(collected: "Collected") -> None:
+def _print(collected: "Collected", grace: str) -> None:
     from modelreg.cli.output import say, size_text
 
     for garbage in collected.garbage:
@@ -66,7 +66,8 @@ def _print(collected: "Collected") -> None:
     if collected.leftovers:
         typer.echo(f"half-written files of writers that were killed  {size_text(collected.leftovers)}")
     if not collected.size and not collected.garbage:
-        say("Nothing to collect.")
+        stays = f" What began, or was deleted, less than {grace} ago stays; see --grace." if grace else ""
+        say(f"Nothing to collect.{stays}")
     elif collected.applied:
         say(f"Freed {size_text(collected.size)}.")
     else:

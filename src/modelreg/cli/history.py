@@ -30,7 +30,7 @@ def history(
         print_json({"model": model, "history": [asdict(happening) for happening in happenings]})
     elif quiet:
         for happening in happenings:
-            typer.echo(f"{happening.kind} {_reference(model, happening)}".rstrip())
+            typer.echo(f"{happening.kind} {_reference(model, happening) or f'{model}@{happening.alias}'}")
     else:
         columns = ("WHEN (UTC)", "WHAT", "VERSION", "BY", "DETAILS")
         rows = [

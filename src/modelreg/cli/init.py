@@ -19,7 +19,7 @@ def init(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Make a registry, and see that the folder or the bucket can hold one.
+    """Make a registry. It is seen to that the folder or the bucket can hold one.
 
     It may be left out: the first version registered does the same.
 

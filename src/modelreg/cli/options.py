@@ -24,6 +24,21 @@ PythonOption = Annotated[
         "environment, else the interpreter that runs modelreg.",
     ),
 ]
+GroupCheckOption = Annotated[
+    str | None,
+    typer.Option(
+        "--group", metavar="GROUP", help="What the environment is for. Default: serve, where the model has that group."
+    ),
+]
+PolicyOption = Annotated[
+    str,
+    typer.Option(
+        "--policy",
+        metavar="POLICY",
+        help="What fails: exact, all (every pin), strict (builds and additions, too), or compatible:PACKAGE,… "
+        "(as exact, but these may have another release of the same series).",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print bare identifiers only, and no progress.")]
 ReferenceArgument = Annotated[

@@ -23,6 +23,11 @@ def say(text: str) -> None:
     typer.echo(clean(text), err=True)
 
 
+def print_raw(text: str) -> None:
+    """Print text to stdout as it is, line ends included: what another program reads."""
+    typer.echo(text)
+
+
 def print_line(text: str) -> None:
     """Print a line for people to stdout."""
     typer.echo(clean(text))

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from modelreg.cli.options import AtOption, JsonOption, PythonOption, QuietOption, ReferenceArgument, RegistryOption
+from modelreg.cli.options import (
+    AtOption,
+    GroupCheckOption,
+    JsonOption,
+    PolicyOption,
+    PythonOption,
+    QuietOption,
+    ReferenceArgument,
+    RegistryOption,
+)
 
 
 def pull(
@@ -23,6 +32,8 @@ def pull(
         ),
     ] = False,
     python: PythonOption = None,
+    group: GroupCheckOption = None,
+    policy: PolicyOption = "exact",
     registry: RegistryOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -35,18 +46,28 @@ def pull(
     """
     from modelreg.cli.output import count_text, print_json, say, size_text
     from modelreg.cli.progress import shown
+    from modelreg.cli.targets import terms
     from modelreg.environment.capture import capture, find_interpreter
     from modelreg.errors import UsageError
     from modelreg.registry import Registry
     from modelreg.times import until
 
-    if python is not None and not verify_env:
-        raise UsageError("--python says which environment to check; add --verify-env")
-    environment = capture(find_interpreter(python), in_process=True) if verify_env else None
+    if (python is not None or group is not None or policy != "exact") and not verify_env:
+        raise UsageError("--python, --group and --policy say what to check, and how; add --verify-env")
+    environment = capture(find_interpreter(python), in_process=True, whole=False) if verify_env else None
+    agreed = terms(policy, group)
     opened = Registry.open(registry)
     version = opened.resolve(reference, at=until(at) if at else None)
     with shown(quiet=quiet) as progress:
-        pulled = opened.pull(version, output, force=force, environment=environment, progress=progress)
+        pulled = opened.pull(
+            version,
+            output,
+            force=force,
+            environment=environment,
+            policy=agreed.policy,
+            group=agreed.group,
+            progress=progress,
+        )
     if not quiet:
         what = f"{count_text(version.artifact.files, 'file')}, {size_text(version.artifact.size)}"
         say(

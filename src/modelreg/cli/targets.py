@@ -1,7 +1,7 @@
 """What `verify-env` is to check: references, pulled manifests, or what the project names."""
 
 import os
-from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,13 +9,16 @@ from modelreg.environment.capture import capture, find_interpreter
 from modelreg.errors import UsageError
 from modelreg.paths import MANIFEST
 from modelreg.registry import Registry
-from modelreg.settings import project_models
+from modelreg.settings import project_exceptions, project_line, project_models
 
 if TYPE_CHECKING:
+    from modelreg.environment.policy import Terms
     from modelreg.registry.verify import EnvironmentReport
 
 
-def reports(references: list[str], python: str | None, registry: str | None) -> "list[EnvironmentReport]":
+def reports(
+    references: list[str], python: str | None, registry: str | None, terms: "Terms"
+) -> "list[EnvironmentReport]":
     """Check each model that is named, or else found, against one environment.
 
     Raises:
@@ -23,32 +26,66 @@ def reports(references: list[str], python: str | None, registry: str | None) -> 
     """
     from modelreg.registry.verify import read_pulled, verify_pulled
 
-    wanted = references or _of_the_project() or [str(path) for path in _pulled_below(Path())]
+    wanted = [Wanted(reference) for reference in references] or _of_the_project() or _pulled_below(Path())
     if not wanted:
         raise UsageError(
             "nothing to check: name a version (modelreg verify-env fraud:3), list models under [tool.modelreg.models] "
             f"in pyproject.toml, or run it where a {MANIFEST} was pulled"
         )
-    captured = capture(find_interpreter(python), in_process=True)
+    captured = capture(find_interpreter(python), in_process=True, whole=False)
+    found = []
+    for one in wanted:
+        if _is_path(one.reference):
+            report = verify_pulled(read_pulled(Path(one.reference)), captured, terms)
+        else:
+            report = Registry.open(registry).verify_env(
+                one.reference,
+                environment=captured,
+                policy=terms.policy,
+                group=terms.group,
+                allow_unchecked=terms.allow_unchecked,
+            )
+        found.append(replace(report, where=one.where))
+    return found
+
+
+def terms(policy: str, group: str | None, *, allow_unchecked: bool = False) -> "Terms":
+    """Return the terms of a check: what the options say, and the exceptions of the nearest pyproject.toml.
+
+    Raises:
+        UsageError: there is no such policy, or an exception is not written as one.
+    """
+    from modelreg.environment.policy import Policy, read_waivers
+    from modelreg.registry.verify import todays
+
+    return todays(Policy.parse(policy, read_waivers(project_exceptions())), group, allow_unchecked=allow_unchecked)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A model to check. where: the file and the line that ask for it."""
+
+    reference: str
+    where: tuple[str, int] | None = None
+
+
+def _of_the_project() -> list[Wanted]:
+    models = project_models()
     return [
-        verify_pulled(read_pulled(Path(reference)), captured)
-        if _is_path(reference)
-        else Registry.open(registry).verify_env(reference, environment=captured)
-        for reference in wanted
+        Wanted(f"{model}{'' if version[:1] in ('@', ':') else ':'}{version}", project_line(model))
+        for model, version in models.items()
     ]
 
 
-def _of_the_project() -> list[str]:
-    models = project_models()
-    return [f"{model}{'' if version[:1] in ('@', ':') else ':'}{version}" for model, version in models.items()]
-
-
-def _pulled_below(folder: Path) -> Iterator[Path]:
-    """Yield every pulled manifest below a folder; hidden folders and environments are passed over."""
+def _pulled_below(folder: Path) -> list[Wanted]:
+    """Return every pulled manifest below a folder; hidden folders and environments are passed over."""
+    found = []
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name[0] != "." and not Path(here, name, "pyvenv.cfg").exists())
         if MANIFEST in files:
-            yield Path(here, MANIFEST)
+            path = str(Path(here, MANIFEST))
+            found.append(Wanted(path, (path, 1)))
+    return found
 
 
 def _is_path(reference: str) -> bool:

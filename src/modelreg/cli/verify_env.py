@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from modelreg.cli.completion import complete_reference
-from modelreg.cli.options import JsonOption, PythonOption, QuietOption, RegistryOption
+from modelreg.cli.options import (
+    GroupCheckOption,
+    JsonOption,
+    PolicyOption,
+    PythonOption,
+    QuietOption,
+    RegistryOption,
+)
+from modelreg.cli.report import Form
 
 
 def verify_env(
@@ -20,20 +28,30 @@ def verify_env(
         ),
     ] = None,
     python: PythonOption = None,
+    group: GroupCheckOption = None,
+    policy: PolicyOption = "exact",
+    allow_unchecked: Annotated[
+        bool, typer.Option("--allow-unchecked", help="Let pass what could not be checked; it is still told.")
+    ] = False,
     registry: RegistryOption = None,
+    form: Annotated[
+        Form, typer.Option("--format", help="Text for people, or what scripts and CI systems read.")
+    ] = Form.TEXT,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Check that an environment is the one a model needs.
 
-    Names every difference. Exit 0 if it fits, 3 if it does not.
+    Names every difference. Exit 0 if it fits, 3 if it does not or could not be checked in full.
 
     Example: modelreg verify-env fraud@production --python serving/.venv
     """
-    from modelreg.cli.answers import print_reports
-    from modelreg.cli.targets import reports
+    from modelreg.cli.report import print_reports
+    from modelreg.cli.targets import reports, terms
 
-    found = reports(references or [], python, registry)
-    print_reports(found, "json" if json else "quiet" if quiet else "text")
+    if json:
+        form = Form.JSON
+    found = reports(references or [], python, registry, terms(policy, group, allow_unchecked=allow_unchecked))
+    print_reports(found, form, quiet=quiet)
     if not all(report.fits for report in found):
         raise typer.Exit(3)

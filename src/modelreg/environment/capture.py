@@ -46,6 +46,16 @@ class Capture:
     places: Mapping[str, str] = field(default_factory=dict)
     search: tuple[str, ...] = ()
 
+    def record_digest(self, package: Package) -> str | None:
+        """Return the digest of what a package installed, read now; None where nothing says what it installed."""
+        place = self.places.get(package.name)
+        if place is None or (package.origin is not None and package.origin.kind == "editable"):
+            return None
+        try:
+            return probe.record_digest(Path(place, "RECORD").read_bytes())
+        except OSError:
+            return None
+
 
 def find_interpreter(python: str | os.PathLike[str] | None = None) -> Interpreter:
     """Choose the interpreter whose environment counts.

@@ -40,6 +40,7 @@ class Edges:
 
     def __init__(self, environment: Environment) -> None:
         self._requires = {package.name: package.requires for package in environment.packages}
+        self._parsed: dict[str, tuple[_Line, ...] | None] = {}
         self._markers = Markers(environment)
 
     def closure(self, roots: Iterable[Wanted]) -> Closure:
@@ -57,38 +58,52 @@ class Edges:
             reached.add(step)
             name, extra = step
             if name in self._requires:
-                for wanted in self._needed(name, extra, unknown):
-                    ahead += ((wanted.name, asked) for asked in ("", *wanted.extras))
+                for line in self._needed(name, extra, unknown):
+                    ahead.append((line.name, ""))
+                    ahead += ((line.name, asked) for asked in line.extras)
         names = frozenset(name for name, _ in reached)
-        installed = names & self._requires.keys()
+        installed = names.intersection(self._requires)
         return Closure(installed, names - installed, frozenset(unknown))
 
     def extras_of(self, name: str) -> frozenset[str]:
         """Return the extras that a package's requirements are sorted by."""
-        asked = (extra_of(_parts(line)[2]) for line in self._requires.get(name) or ())
+        asked = (extra_of(line.marker) for line in self._lines(name) or ())
         return frozenset(extra for extra in asked if extra is not None)
 
-    def _needed(self, name: str, extra: str, unknown: set[str]) -> Iterator[Wanted]:
-        lines = self._requires[name]
+    def _needed(self, name: str, extra: str, unknown: set[str]) -> Iterator["_Line"]:
+        lines = self._lines(name)
         if lines is None:
             unknown.add(name)
             return
         for line in lines:
-            needed, extras, marker = _parts(line)
-            if not needed:
+            if not line.name:
                 unknown.add(name)
-            elif self._markers.hold(marker, extra):
-                yield Wanted(normalized(needed), _normalized_extras(extras))
+            elif self._markers.hold(line.marker, extra):
+                yield line
+
+    def _lines(self, name: str) -> "tuple[_Line, ...] | None":
+        """Return a package's requirements, taken apart once."""
+        if name not in self._parsed:
+            lines = self._requires.get(name)
+            self._parsed[name] = None if lines is None else tuple(map(_line, lines))
+        return self._parsed[name]
 
 
-def _parts(requirement: str) -> tuple[str, str, str]:
-    """Return name, extras and marker of a requirement (PEP 508); the name is empty where it is none."""
+class _Line(NamedTuple):
+    """A requirement taken apart; the name is empty where it is none."""
+
+    name: str
+    extras: frozenset[str]
+    marker: str
+
+
+def _line(requirement: str) -> _Line:
     match = _REQUIREMENT.match(requirement)
     if match is None:
-        return "", "", ""
+        return _Line("", frozenset(), "")
     # A semicolon may be part of a URL, unless a space stands before it.
     _, _, marker = requirement[match.end() :].partition(" ;" if match[3] else ";")
-    return match[1], match[2] or "", marker.strip()
+    return _Line(normalized(match[1]), _normalized_extras(match[2]) if match[2] else frozenset(), marker.strip())
 
 
 def _normalized_extras(extras: str) -> frozenset[str]:

@@ -1,105 +1,85 @@
-"""Does an environment fit a manifest? Pure: two environments in, findings out."""
+"""Does an environment fit what a model was registered with? Pure: two environments in, findings out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from modelreg.environment.record import TOOLING, Environment, Package, Platform, Python
-
-
-class Severity(StrEnum):
-    """What a finding does: an error makes the environment unfit, the others are told."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One difference, or one thing that could not be checked.
-
-    kind: `missing`, `version`, `origin`, `extra`, `python`, `implementation`, `abi`, `system`, `machine`, `libc`,
-    `unchecked`. subject: the package's normalised name, `python` or `platform`.
-    since: since which version of the model, and when, this is wanted; None where that is not known.
-    """
-
-    severity: Severity
-    kind: str
-    subject: str
-    wanted: str | None
-    found: str | None
-    since: str | None = None
-
-    @property
-    def is_pin(self) -> bool:
-        """Whether this is about a package that the model pins."""
-        return self.kind in ("missing", "version", "origin")
-
-    def __str__(self) -> str:
-        """Say it in a sentence."""
-        sentence = _SENTENCES[self.kind].format(subject=self.subject, wanted=self.wanted, found=self.found)
-        return f"{sentence} (wanted since {self.since})" if self.since else sentence
-
-
-_SENTENCES: Mapping[str, str] = {
-    "missing": "{subject} is not installed; the model wants {wanted}",
-    "version": "{subject} is {found}; the model wants {wanted}",
-    "origin": "{subject} was installed from {found}; the model wants it from {wanted}",
-    "extra": "{subject} {found} is installed; the model does not ask for it",
-    "python": "Python is {found}; the model wants {wanted}",
-    "implementation": "the interpreter is {found}; the model wants {wanted}",
-    "abi": "the interpreter takes extension modules for {found}; the model wants {wanted}",
-    "system": "the system is {found}; the model wants {wanted}",
-    "machine": "the machine is {found}; the model wants {wanted}",
-    "libc": "the C library is {found}; the model wants {wanted} or newer",
-    "unchecked": "no package is pinned, so none could be compared",
-}
+from modelreg.environment.distribution import Duplicate
+from modelreg.environment.expected import Expected, Pin
+from modelreg.environment.finding import Finding, Role, Severity
+from modelreg.environment.policy import Policy, Terms, Waiver
+from modelreg.environment.record import TOOLING, Environment, Origin, Package, Platform, Python
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The outcome: every finding, errors first, and how much was compared."""
+    """The outcome: every finding, the gravest first, and how much was compared under which policy.
+
+    roles: the packages that were compared, by name, with what they are to the model. ignored: the tooling, which was
+    not. terms: as they were applied, with the group that was checked.
+    """
 
     findings: tuple[Finding, ...]
-    compared: int
+    roles: Mapping[str, Role]
     ignored: tuple[str, ...] = ()
+    terms: Terms = field(default_factory=Terms)
+
+    @property
+    def compared(self) -> int:
+        """How many packages were compared."""
+        return len(self.roles)
 
     @property
     def fits(self) -> bool:
         """Whether the environment may serve the model."""
-        return not self.count(Severity.ERROR)
+        return not any(self.count(severity) for severity in self.failing)
+
+    @property
+    def failing(self) -> tuple[Severity, ...]:
+        """The severities that make an environment unfit."""
+        return (Severity.ERROR,) if self.terms.allow_unchecked else (Severity.ERROR, Severity.UNCHECKED)
 
     def count(self, severity: Severity) -> int:
         """Return how many findings are of this severity."""
         return sum(finding.severity is severity for finding in self.findings)
 
+    def with_findings(self, more: Iterable[Finding]) -> "Comparison":
+        """Return it with more findings, in their order."""
+        return replace(self, findings=_ordered([*self.findings, *more]))
 
-def compare(wanted: Environment, found: Environment) -> Comparison:
+
+def compare(
+    expected: Expected, found: Environment, terms: Terms | None = None, duplicates: Iterable[Duplicate] = ()
+) -> Comparison:
     """Compare an environment with the one a model was registered with.
 
-    Every pinned package counts, but for tooling; a Python of another patch level is a warning. An environment that pins
-    nothing does not fit anything: a check that compared no package must not look like one that passed.
+    What the model needs when it is loaded, and what the group that is checked declares, must be equal; incidental
+    packages that differ are a warning; tooling is not compared. Where nothing is known of what the packages are to the
+    model, all of them must be equal. An environment that pins nothing does not fit anything: a check that compared no
+    package must not look like one that passed.
+
+    duplicates: what is hidden in `found`.
+
+    Raises:
+        UsageError: the model has no such group.
     """
-    findings = [*_compare_python(wanted.python, found.python), *_compare_platform(wanted.platform, found.platform)]
-    if all(finding.severity is not Severity.ERROR for finding in findings):
-        # Where Python or the platform differs the tag does, too, and saying it twice helps nobody.
-        findings += _compare_abi(wanted.python, found.python)
-    pins = {package.name: package for package in wanted.packages if package.name not in TOOLING}
+    terms = terms or Terms()
+    terms = replace(terms, group=expected.group(terms.group))
+    look = _Look(expected, terms.policy, expected.pins(terms.group))
+    findings = [*_compare_interpreter(expected.environment, found, terms.policy)]
+    same_platform = all(finding.severity is not Severity.ERROR for finding in findings)
     installed = {package.name: package for package in found.packages}
-    for name, package in pins.items():
-        findings += _compare_package(package, installed.get(name))
-    if not pins:
-        findings.append(Finding(Severity.ERROR, "unchecked", "packages", None, None))
-    known = pins.keys() | TOOLING
-    findings += [
-        Finding(Severity.INFO, "extra", package.name, None, package.version)
-        for package in found.packages
-        if package.name not in known
-    ]
-    findings.sort(key=lambda finding: list(Severity).index(finding.severity))
-    ignored = tuple(package.name for package in wanted.packages if package.name in TOOLING)
-    return Comparison(tuple(findings), len(pins), ignored)
+    for name, pin in look.compared.items():
+        findings += look.package(pin, installed.get(name), same_platform=same_platform)
+    findings += look.duplicates(duplicates)
+    if not look.compared:
+        findings.append(Finding(Severity.ERROR, "nothing", "packages", None, None))
+    findings += look.extras(found.packages)
+    waivers = terms.policy.waivers
+    findings = [_waived(finding, waivers.get(finding.subject), terms.today) for finding in findings]
+    findings += _expired(waivers, terms.today)
+    roles = {name: pin.role for name, pin in look.compared.items()}
+    ignored = tuple(name for name, pin in look.pins.items() if pin.role is Role.TOOLING)
+    return Comparison(_ordered(findings), roles, ignored, terms)
 
 
 def same_version(one: str, other: str) -> bool:
@@ -115,50 +95,145 @@ def same_version(one: str, other: str) -> bool:
         return False
 
 
-def _compare_package(wanted: Package, found: Package | None) -> list[Finding]:
-    if found is None:
-        return [Finding(Severity.ERROR, "missing", wanted.name, wanted.version, None)]
-    if not same_version(wanted.version, found.version):
-        return [Finding(Severity.ERROR, "version", wanted.name, wanted.version, found.version)]
-    here, there = _origin_of(wanted), _origin_of(found)
-    if here != there:
-        return [Finding(Severity.ERROR, "origin", wanted.name, here, there)]
-    return []
+class _Look:
+    """Compares packages under one policy."""
+
+    def __init__(self, expected: Expected, policy: Policy, pins: Mapping[str, Pin]) -> None:
+        self._expected = expected
+        self._policy = policy
+        self.pins = pins
+        self.compared = {name: pin for name, pin in pins.items() if pin.role is not Role.TOOLING}
+
+    def package(self, pin: Pin, found: Package | None, *, same_platform: bool) -> Iterator[Finding]:
+        wanted = pin.package
+        if found is None:
+            place = _place(wanted)
+            yield self._finding(pin, "missing", wanted.version or _said(place), None)
+        elif wanted.version and not same_version(wanted.version, found.version):
+            yield self._finding(pin, "version", wanted.version, found.version)
+        elif not _same_place(wanted, found):
+            here, there = _place(wanted), _place(found)
+            yield self._finding(pin, "origin", _said(here), _said(there))
+        elif wanted.record and found.record and wanted.record != found.record and same_platform:
+            # Elsewhere the wheel is another one, and that Python or the platform differs has been said.
+            yield self._finding(pin, "rebuilt", wanted.record, found.version)
+        elif self._policy.strict and wanted.record and not found.record and same_platform:
+            reason = "it has no RECORD that says which files were installed"
+            yield replace(self._finding(pin, "unknown", wanted.version, reason), severity=Severity.UNCHECKED)
+
+    def duplicates(self, duplicates: Iterable[Duplicate]) -> Iterator[Finding]:
+        for duplicate in duplicates:
+            pin = self.compared.get(duplicate.name)
+            if pin is not None:
+                kind = "shadowed" if duplicate.shadowed else "duplicate"
+                yield self._finding(pin, kind, duplicate.first, duplicate.version)
+
+    def extras(self, found: Iterable[Package]) -> Iterator[Finding]:
+        severity = Severity.ERROR if self._policy.strict else Severity.INFO
+        for package in found:
+            if package.name not in self.pins and package.name not in TOOLING:
+                yield Finding(severity, "extra", package.name, None, package.version)
+
+    def _finding(self, pin: Pin, kind: str, wanted: str | None, found: str | None) -> Finding:
+        name, role = pin.package.name, pin.role
+        severity, note = self._severity(role, kind), self._expected.explain(name, role)
+        if kind == "version" and severity is Severity.ERROR and self._bends(name, wanted, found):
+            severity, note = Severity.WARNING, "the policy bends for it: it is a release of the same series"
+        return Finding(severity, kind, name, wanted, found, None, role, note)
+
+    def _severity(self, role: Role, kind: str) -> Severity:
+        counts = role.counts or self._policy.all_count
+        if kind == "missing":
+            # What nobody, or only another group, needs may well be left out.
+            return Severity.ERROR if counts and role is not Role.OTHER else Severity.INFO
+        if kind == "rebuilt":
+            return Severity.ERROR if self._policy.strict else Severity.WARNING if role.counts else Severity.INFO
+        if counts:
+            return Severity.ERROR
+        return Severity.INFO if role is Role.OTHER else Severity.WARNING
+
+    def _bends(self, name: str, wanted: str | None, found: str | None) -> bool:
+        if name not in self._policy.bends or wanted is None or found is None:
+            return False
+        # Imported here: few policies bend.
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet
+        from packaging.version import InvalidVersion, Version
+
+        try:
+            release = Version(wanted)
+            series = SpecifierSet(f"~={release.public}" if len(release.release) > 1 else f"=={release.major}.*")
+            return release.local == Version(found).local and series.contains(found, prereleases=True)
+        except (InvalidSpecifier, InvalidVersion):
+            return False
 
 
-def _origin_of(package: Package) -> str:
-    """Name what a package's bytes depend on beside its version: a commit, or somebody's folder."""
-    origin = package.origin
-    if origin is None or origin.kind not in ("vcs", "editable"):
-        return "a release"
-    return f"commit {origin.commit}" if origin.kind == "vcs" else "an editable folder"
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a package's bytes depend on beside its version, and how a sentence says so."""
+
+    kind: str
+    identity: str | None
+    says: str
 
 
-def _compare_python(wanted: Python, found: Python) -> list[Finding]:
-    findings = []
+def _place(package: Package) -> _Place | None:
+    """Return where a package is from; None where that is a release of an index, or built from one's own folder."""
+    origin = package.origin or Origin("index")
+    if origin.kind == "vcs":
+        return _Place("vcs", origin.commit, f"commit {origin.commit}")
+    if origin.kind == "editable":
+        return _Place("editable", None, "an editable folder")
+    if origin.kind == "archive" and origin.url is not None:
+        return _Place("archive", origin.sha256 or origin.url, f"the file {origin.url}")
+    return None
+
+
+def _said(place: _Place | None) -> str:
+    return place.says if place else "a release"
+
+
+def _same_place(wanted: Package, found: Package) -> bool:
+    """Tell whether two packages of one version are from one place; with the same files, they may as well be."""
+    here, there = _place(wanted), _place(found)
+    if (here and (here.kind, here.identity)) == (there and (there.kind, there.identity)):
+        return True
+    return wanted.record is not None and wanted.record == found.record
+
+
+def _compare_interpreter(wanted: Environment, found: Environment, policy: Policy) -> Iterator[Finding]:
+    findings = [*_compare_python(wanted.python, found.python, policy)]
+    findings += _compare_platform(wanted.platform, found.platform)
+    if all(finding.severity is not Severity.ERROR for finding in findings):
+        # Where Python or the platform differs the tag does, too, and saying it twice helps nobody.
+        findings += _compare_abi(wanted.python, found.python)
+    yield from findings
+
+
+def _compare_python(wanted: Python, found: Python, policy: Policy) -> Iterator[Finding]:
     if wanted.implementation != found.implementation:
-        findings.append(
-            Finding(Severity.ERROR, "implementation", "python", wanted.implementation, found.implementation)
-        )
+        yield Finding(Severity.ERROR, "implementation", "python", wanted.implementation, found.implementation)
     if wanted.version != found.version:
-        severity = Severity.WARNING if wanted.minor == found.minor else Severity.ERROR
-        findings.append(Finding(severity, "python", "python", wanted.version, found.version))
-    return findings
+        patch = wanted.minor == found.minor and not policy.strict
+        yield Finding(Severity.WARNING if patch else Severity.ERROR, "python", "python", wanted.version, found.version)
 
 
-def _compare_abi(wanted: Python, found: Python) -> list[Finding]:
+def _compare_abi(wanted: Python, found: Python) -> Iterator[Finding]:
     """Compare the tags of extension modules, which differ for a debug or a free-threaded build of the same Python."""
-    if not wanted.soabi or not found.soabi or wanted.soabi == found.soabi:
-        return []
-    return [Finding(Severity.ERROR, "abi", "python", wanted.soabi, found.soabi)]
+    if wanted.soabi and found.soabi and wanted.soabi != found.soabi:
+        yield Finding(Severity.ERROR, "abi", "python", wanted.soabi, found.soabi)
 
 
-def _compare_platform(wanted: Platform, found: Platform) -> list[Finding]:
-    pairs = (("system", wanted.system, found.system), ("machine", wanted.machine, found.machine))
-    findings = [Finding(Severity.ERROR, kind, "platform", one, two) for kind, one, two in pairs if one != two]
-    if wanted.system == found.system and wanted.libc and not _libc_serves(wanted, found):
-        findings.append(Finding(Severity.ERROR, "libc", "platform", _libc(wanted), _libc(found)))
-    return findings
+def _compare_platform(wanted: Platform, found: Platform) -> Iterator[Finding]:
+    for kind, one, two in (("system", wanted.system, found.system), ("machine", wanted.machine, found.machine)):
+        if one != two:
+            yield Finding(Severity.ERROR, kind, "platform", one, two)
+    if wanted.system != found.system or not wanted.libc:
+        return
+    if found.libc is None and found.system == "linux":
+        reason = f"its C library is not known; the model wants {_libc(wanted)} or newer"
+        yield Finding(Severity.UNCHECKED, "unknown", "platform", _libc(wanted), reason)
+    elif not _libc_serves(wanted, found):
+        yield Finding(Severity.ERROR, "libc", "platform", _libc(wanted), _libc(found))
 
 
 def _libc_serves(wanted: Platform, found: Platform) -> bool:
@@ -175,3 +250,36 @@ def _libc(platform: Platform) -> str:
 
 def _numbers(version: str) -> list[int]:
     return [int(part) for part in version.split(".") if part.isdecimal()]
+
+
+def _waived(finding: Finding, waiver: Waiver | None, today: str) -> Finding:
+    """Excuse a finding about a package for which an exception is in force."""
+    if waiver is None or today > waiver.until or not _covers(waiver, finding):
+        return finding
+    if finding.severity not in (Severity.ERROR, Severity.WARNING):
+        return finding
+    return replace(finding, severity=Severity.INFO, note=f"excused until {waiver.until}: {waiver.reason}")
+
+
+def _covers(waiver: Waiver, finding: Finding) -> bool:
+    if waiver.version is None:
+        return True
+    if finding.kind not in ("version", "extra") or finding.found is None:
+        return False
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import InvalidVersion
+
+    try:
+        return SpecifierSet(waiver.version).contains(finding.found, prereleases=True)
+    except InvalidVersion:
+        return False
+
+
+def _expired(waivers: Mapping[str, Waiver], today: str) -> Iterator[Finding]:
+    for name, waiver in waivers.items():
+        if today > waiver.until:
+            yield Finding(Severity.ERROR, "expired", name, waiver.until, None)
+
+
+def _ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: finding.severity.rank))

@@ -27,7 +27,7 @@ class Declaration:
     where: str
 
 
-def declared_groups(given: Mapping[str, Sequence[str]] | None = None) -> tuple[Declaration, ...]:
+def declared_groups(given: Mapping[str, str | Sequence[str]] | None = None) -> tuple[Declaration, ...]:
     """Return the groups that are declared; none where nobody does.
 
     For each of `train` and `serve` the first of these counts: given; `[tool.modelreg.groups]`; a dependency group of
@@ -56,8 +56,8 @@ class Project:
     def __init__(self, path: Path, document: Mapping[str, Any]) -> None:
         self.path = path
         self._project = self._table(document, "project")
-        self._extras = self._lists(self._project, "optional-dependencies")
-        self._dependency_groups = self._lists(document, "dependency-groups")
+        self._extras = self._named(self._project, "optional-dependencies")
+        self._dependency_groups = self._named(document, "dependency-groups")
         self._own = self._own_groups(self._table(self._table(document, "tool"), "modelreg"))
 
     def declared(self, group: str) -> Iterator[str] | None:
@@ -76,7 +76,9 @@ class Project:
         """
         groups = (self._dependency_groups, self._extras)
         found = next((items for lists in groups if (items := lists.get(normalized(name))) is not None), None)
-        return None if found is None else self._expanded([*self._dependencies(), *found], (normalized(name),))
+        if found is None:
+            return None
+        return self._expanded([*self._dependencies(), *self._list(found, name)], (normalized(name),))
 
     def _named_or_read(self, group: str, value: str) -> Iterator[str]:
         found = self.named(value)
@@ -104,14 +106,14 @@ class Project:
             else:
                 yield item
 
-    def _included(self, name: object, lists: Mapping[str, list[object]], including: tuple[str, ...]) -> Iterator[str]:
+    def _included(self, name: object, lists: Mapping[str, object], including: tuple[str, ...]) -> Iterator[str]:
         key = normalized(name) if isinstance(name, str) else ""
         if key not in lists:
             raise self._wrong("a group", f"includes {str(name)[:50]!r}, which is not there")
         if key in including and lists is self._dependency_groups:
             raise self._wrong("the dependency group", f"{key} includes itself")
         if key not in including:
-            yield from self._expanded(lists[key], (*including, key))
+            yield from self._expanded(self._list(lists[key], key), (*including, key))
 
     def _own_groups(self, table: Mapping[str, Any]) -> dict[str, str | list[object]] | None:
         """Return `[tool.modelreg.groups]`; None where it says that there are none (`groups = false`)."""
@@ -124,12 +126,12 @@ class Project:
                 raise self._wrong(f"tool.modelreg.groups.{group}", "must be a list of requirements, or a name")
         return dict(own)
 
-    def _lists(self, table: Mapping[str, Any], name: str) -> dict[str, list[object]]:
-        return {normalized(key): self._list(items, name) for key, items in self._table(table, name).items()}
+    def _named(self, table: Mapping[str, Any], name: str) -> dict[str, object]:
+        return {normalized(key): items for key, items in self._table(table, name).items()}
 
     def _list(self, value: object, name: str) -> list[object]:
         if not isinstance(value, list):
-            raise self._wrong(name, "must hold lists of requirements")
+            raise self._wrong(name, "must be a list of requirements")
         return value
 
     def _table(self, table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -144,12 +146,14 @@ class Project:
 
 def _of(project: Project | None, group: str) -> Declaration | None:
     found = project.declared(group) if project else None
-    return None if project is None or found is None else Declaration(group, tuple(found), str(project.path))
+    return (
+        None if project is None or found is None else Declaration(group, tuple(dict.fromkeys(found)), str(project.path))
+    )
 
 
-def _given(group: str, values: Sequence[str], project: Project | None) -> Declaration:
+def _given(group: str, values: str | Sequence[str], project: Project | None) -> Declaration:
     requirements: list[str] = []
-    for value in values:
+    for value in [values] if isinstance(values, str) else values:
         found = None
         if not Path(value).is_file() and not _looks_like_file(value):
             found = (project.named(value) if project else None) or iter(_BETWEEN.split(value))

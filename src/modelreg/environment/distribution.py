@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
-from urllib.request import url2pathname
 
 from modelreg.digest import is_sha256
 from modelreg.environment.record import TOOLING, Origin, Package, is_name, is_word, normalized
@@ -84,6 +82,9 @@ def redacted(url: str) -> str | None:
 
     A user name stays for SSH alone, where it is no secret and is needed.
     """
+    # Imported here: few packages are from a URL.
+    from urllib.parse import urlsplit, urlunsplit
+
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -169,6 +170,10 @@ def _installer(dist: Mapping[str, Any]) -> str | None:
 
 def _local_folder(dist: Mapping[str, Any]) -> str | None:
     """Return the folder of this machine that a direct_url.json names."""
+    # Imported here: it takes longer than reading a whole environment, and few hold anything editable.
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
     try:
         return url2pathname(urlsplit(json.loads(dist["direct_url"])["url"]).path)
     except (ValueError, LookupError, TypeError, AttributeError):

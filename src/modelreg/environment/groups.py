@@ -125,9 +125,11 @@ class _Group:
         exact = [requirement for requirement in requirements if is_exact(requirement)]
         if not exact:
             asked = requirements[0]
+            given = self._declaration.where.startswith("--")
+            hint = "" if given else "; or set groups = false under [tool.modelreg] if that group is no concern of it"
             raise UsageError(
                 f"{self._where} {_text(asked)} is not installed in the environment, so it must be pinned exactly: "
-                f"write {asked.name}==VERSION, or install it where the model is trained"
+                f"write {asked.name}==VERSION, or install it where the model is trained{hint}"
             )
         pin = exact[0]
         version = next(iter(pin.specifier)).version if pin.specifier else None

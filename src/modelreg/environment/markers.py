@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from modelreg.environment.record import Environment, normalized
 
@@ -39,6 +40,7 @@ def marker_variables(environment: Environment) -> dict[str, str]:
     }
 
 
+@lru_cache(maxsize=4096)
 def extra_of(marker: str) -> str | None:
     """Return the extra that a marker asks for in any case, normalised; None where it may hold without one."""
     match = _OF_EXTRA.search(marker)

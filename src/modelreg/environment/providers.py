@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 _BINARY = (b".so", b".pyd")
@@ -24,6 +24,7 @@ _FORMER = frozenset(
     }
 )
 """Modules that some Python from 3.8 on had, and a later one has not."""
+_TOP = re.compile(rb"\n([^/.,\n]+)[/.]")
 _MAPPING = re.compile(r"^MAPPING\b[^=]*= (\{.*\})$", re.MULTILINE)
 
 
@@ -54,7 +55,7 @@ def find_providers(modules: Iterable[str], places: Mapping[str, str]) -> Provide
     for module in sorted(set(modules)):
         top = module.partition(".")[0]
         if top not in candidates:
-            candidates[top] = [one for one in installed if one.may_have(top)] if _can_be_installed(top) else []
+            candidates[top] = [] if top in sys.stdlib_module_names else [one for one in installed if one.may_have(top)]
         found = _owners(module, candidates[top])
         if found:
             packages[module] = found[0]
@@ -77,11 +78,9 @@ def _is_python_s(module: str) -> bool:
     return top in sys.stdlib_module_names or top in _FORMER or module in IMPORT_MAPPING
 
 
-def _can_be_installed(top: str) -> bool:
-    return top.isidentifier() and top not in sys.stdlib_module_names
-
-
 def _owners(module: str, candidates: "Sequence[_Installed]") -> list[str]:
+    if not all(part.isidentifier() for part in module.split(".")):
+        return []  # a forger's; it might be a path
     found = [one.name for one in candidates if one.has(module)]
     if found or not candidates:
         return found
@@ -100,7 +99,7 @@ class _Installed:
 
     def __init__(self, name: str, place: Path) -> None:
         self.name = name
-        self._place = place
+        self._place = place.parent / "EGG-INFO" if place.suffix == ".egg" else place
 
     @cached_property
     def _record(self) -> bytes:
@@ -139,14 +138,17 @@ class _Installed:
         try:
             direct = json.loads(self._text("direct_url.json") or "{}")
             editable = direct["dir_info"]["editable"]
-            return Path(url2pathname(unquote(urlsplit(direct["url"]).path))) if editable else None
+            return Path(url2pathname(urlsplit(direct["url"]).path)) if editable else None
         except (ValueError, LookupError, TypeError, AttributeError):
             return None
 
+    @cached_property
+    def _tops(self) -> frozenset[bytes]:
+        return frozenset(_TOP.findall(self._record))
+
     def may_have(self, top: str) -> bool:
         """Tell whether a module below this top-level name may be its own."""
-        start = f"\n{top}".encode()
-        return start + b"/" in self._record or start + b"." in self._record or bool(self._roots)
+        return top.encode() in self._tops or bool(self._roots)
 
     def has(self, module: str, *, as_file: bool = False) -> bool:
         """Tell whether it owns a module. as_file: as a file of its own, and not as a package's folder."""

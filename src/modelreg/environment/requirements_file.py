@@ -10,10 +10,10 @@ from modelreg.errors import NotFoundError, UsageError
 
 _COMMENT = re.compile(r"(^|\s)#.*")
 _OPTION = re.compile(r"(-r|-c|-e|--requirement|--constraint|--editable)(?:\s+|=|(?<=-[rce]))\s*(\S.*)")
-_OF_ONE = re.compile(r"\s--?[a-z].*")  # --hash=… and other options of one requirement
+_OF_ONE = re.compile(r"\s+--?[a-z].*")  # --hash=… and other options of one requirement
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _WHEEL = re.compile(r"([A-Za-z0-9._]+)-[^-/]+(?:-[^-/]+)?-[^-/]+-[^-/]+-[^-/]+\.whl")
-_PATH = re.compile(r"(\.{1,2}([/\\]|$|\[)|/|~|[A-Za-z]:[/\\]|file:)|\S*\.(whl|zip|tar\.gz)$")
+_PATH = re.compile(r"(\.{1,2}([/\\]|$|\[)|/|~|[A-Za-z]:[/\\]|file:)|(?!\S*://)\S*\.(whl|zip|tar\.gz)$")
 
 
 def read_requirements(path: Path) -> tuple[str, ...]:
@@ -57,6 +57,8 @@ def _read(path: Path, including: tuple[Path, ...], constraints: list[str]) -> It
 
 
 def _lines(path: Path) -> Iterator[str]:
+    if path.suffix in (".toml", ".lock"):
+        raise UsageError(f"{path} is no requirements file; make one of it: uv export --format requirements.txt")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

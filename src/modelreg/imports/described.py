@@ -57,7 +57,7 @@ def _skops(location: Path) -> Iterator[Finding]:
 
 def _xgboost_json(location: Path) -> Iterator[Finding]:
     head, tail = _ends(location)
-    if head.lstrip(b"{ \r\n\t").startswith((b'"learner"', b'"version"', b'"Config"')):
+    if head.lstrip(b"{ \r\n\t").startswith(b'"learner"'):
         for match in _JSON_VERSION.finditer(head + tail):
             yield "version", "xgboost", b".".join(match.groups()).decode()
 

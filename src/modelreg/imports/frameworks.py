@@ -1,6 +1,6 @@
 """Which packages read which format, where a file does not import them by itself."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = {
     "keras": ("keras", "keras-nightly", "tf-keras"),
@@ -42,14 +42,19 @@ _READERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """By format, what reading it takes: of each tuple, the first framework that is installed."""
 
 
-def readers(form: str | None, installed: Collection[str]) -> frozenset[str]:
-    """Return the installed packages that read a format; none where the first that it takes is not there."""
+ADAPTERS: Mapping[str, str] = {"xgboost.sklearn": "scikit-learn"}
+"""By module, the package that it adapts its own to, and that it needs without saying so."""
+
+
+def readers(forms: Iterable[str], installed: Collection[str]) -> frozenset[str] | None:
+    """Return the installed packages that read formats; None where what one of them takes first is not installed."""
     found: set[str] = set()
-    for frameworks in _READERS.get(form or "", ()):
-        reading = next((names for framework in frameworks if (names := [*installed_as(framework, installed)])), [])
-        if not reading and not found:
-            break
-        found.update(reading)
+    for form in forms:
+        for place, frameworks in enumerate(_READERS.get(form, ())):
+            reading = next((names for framework in frameworks if (names := [*installed_as(framework, installed)])), [])
+            if not reading and place == 0:
+                return None
+            found.update(reading)
     return frozenset(found)
 
 

@@ -45,6 +45,7 @@ _BOOSTER_VERSION = b"\x07version[#L\0\0\0\0\0\0\0\x03"  # UBJSON: a list of thre
 _VERSION_KEYS = {"_sklearn_version": "scikit-learn"}
 _IMPORTERS = (("cloudpickle.cloudpickle", "subimport"), ("dill._dill", "_import_module"))
 """Functions that import the module they are given when the pickle is loaded."""
+_END = 256  # bytes; the version is the last that XGBoost writes
 _NUMPY = b"\x93NUMPY"
 _STEP = 1 << 20
 
@@ -213,7 +214,7 @@ class Lister(Unpickler):
 
     def look_into_booster(self, state: object) -> None:
         """Report the version of XGBoost that stands in what it wrote."""
-        written = _written(state.get("handle")) if isinstance(state, dict) else b""
+        written = _end_of(state.get("handle")) if isinstance(state, dict) else b""
         at = written.rfind(_BOOSTER_VERSION)
         numbers = written[at + len(_BOOSTER_VERSION) :][:6] if at >= 0 else b""
         if numbers[::2] == b"iii":  # three times a byte's type, and a byte
@@ -247,13 +248,13 @@ def _item(dtype: "Any") -> tuple[int, bool]:  # noqa: ANN401  # whatever numpy, 
     return int(kind[1:]), objects
 
 
-def _written(value: object) -> bytes:
-    """Return bytes, pickled as such, by bytearray(…), or in old protocols by _codecs.encode(…, "latin1")."""
+def _end_of(value: object) -> bytes:
+    """Return the last bytes of what was pickled as such, by bytearray(…), or in old protocols by _codecs.encode(…)."""
     while isinstance(value, Inert) and value.arguments:
         value = value.arguments[0]
     if isinstance(value, str):
-        return value.encode("latin-1", "replace")
-    return bytes(value) if isinstance(value, bytes | bytearray) else b""
+        return value[-_END:].encode("latin-1", "replace")
+    return bytes(value[-_END:]) if isinstance(value, (bytes, bytearray)) else b""
 
 
 def list_imports(path: str, report: Report) -> None:

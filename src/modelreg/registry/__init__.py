@@ -22,6 +22,7 @@ from modelreg.version import Model, Version
 if TYPE_CHECKING:
     from modelreg.difference import Change
     from modelreg.environment.capture import Capture
+    from modelreg.environment.policy import Policy
     from modelreg.files import SourceTree
     from modelreg.manifest import Manifest
     from modelreg.registry.alias import Alias, Moved
@@ -96,7 +97,7 @@ class Registry:
         metrics: Mapping[str, str | float | Decimal] | None = None,
         description: str = "",
         aliases: Sequence[str] = (),
-        groups: Mapping[str, Sequence[str]] | None = None,
+        groups: Mapping[str, str | Sequence[str]] | None = None,
         if_changed: bool = False,
         allow_mismatch: bool = False,
         strict_env: bool = False,
@@ -155,7 +156,7 @@ class Registry:
             latest = next(reader.live(on_damage), None)
             if latest is None:
                 return None
-            return Model(name, latest, reader.count(), tuple(sorted(reader.aliases.items())))
+            return Model(name, latest, len(reader.live_numbers()), tuple(sorted(reader.aliases.items())))
 
         found = ahead(look, model_names(self._store), self._store.parallel)
         return tuple(model for model in found if model is not None)
@@ -169,6 +170,14 @@ class Registry:
             NotFoundError: there is no such model.
         """
         return tuple(self._reader(model).fetch().live(on_damage))
+
+    def numbers(self, model: str) -> tuple[int, ...]:
+        """Return the numbers of the live versions of a model, newest first; quicker than the versions themselves.
+
+        Raises:
+            NotFoundError: there is no such model.
+        """
+        return tuple(self._reader(model).live_numbers())
 
     def find(
         self, query: Query, model: str | None = None, on_damage: Callable[[IntegrityError], None] | None = None
@@ -218,12 +227,14 @@ class Registry:
         *,
         force: bool = False,
         environment: "Capture | None" = None,
+        policy: "str | Policy" = "exact",
+        group: str | None = None,
         progress: ProgressCallback | None = None,
     ) -> "Pulled":
         """Write a version's files and its manifest, `modelreg.yaml`, into a folder.
 
         folder: `<model>/<version>` below the working directory when not given. force: replace files that differ.
-        environment: refuse, before a byte is downloaded, when it does not fit.
+        environment: refuse, before a byte is downloaded, when it does not fit; policy, group: as in `verify_env`.
 
         Raises:
             EnvironmentMismatchError: `environment` does not fit.
@@ -235,7 +246,7 @@ class Registry:
         manifest = self.show(reference)
         version = manifest.version
         if environment is not None:
-            report = self.verify_env(version, environment=environment)
+            report = self.verify_env(version, environment=environment, policy=policy, group=group)
             if not report.fits:
                 raise EnvironmentMismatchError(
                     f"the environment does not fit {version.reference}, so nothing was pulled: "
@@ -250,24 +261,29 @@ class Registry:
         *,
         python: str | PathLike[str] | None = None,
         environment: "Capture | None" = None,
+        policy: "str | Policy" = "exact",
+        group: str | None = None,
+        allow_unchecked: bool = False,
     ) -> "EnvironmentReport":
         """Compare an environment with the one that a version was registered with.
 
         python: the interpreter whose environment is captured; see `find_interpreter`. `environment`: one captured
-        already.
+        already. policy: what fails; see `Policy.parse`. group: what the environment is for; without it `serve`, where
+        the model has that group. allow_unchecked: what could not be checked fails nothing.
 
         Raises:
-            UsageError, NotFoundError: as `resolve`.
+            UsageError, NotFoundError: as `resolve`; there is no such policy or group.
             EnvironmentUnreadableError: the environment cannot be captured.
         """
         from modelreg.environment.capture import capture, find_interpreter
         from modelreg.registry.show import read_environment
-        from modelreg.registry.verify import verify_version
+        from modelreg.registry.verify import todays, verify_version
 
         version = reference if isinstance(reference, Version) else self.resolve(reference)
-        captured = environment or capture(find_interpreter(python))
+        terms = todays(policy, group, allow_unchecked=allow_unchecked)
+        captured = environment or capture(find_interpreter(python), whole=False)
         model = ModelReader(self._store, version.model)
-        return verify_version(version, captured, model, lambda other: read_environment(self._store, other)[1])
+        return verify_version(version, captured, model, lambda other: read_environment(self._store, other)[1], terms)
 
     def history(self, model: str) -> "tuple[Happening, ...]":
         """Return what happened to a model, oldest first.
@@ -277,7 +293,7 @@ class Registry:
         """
         from modelreg.registry.history import history
 
-        return history(self._reader(model))
+        return history(self._reader(model).fetch())
 
     def diff(
         self, before: str | Reference | Version, after: "str | Reference | Version | Capture"

@@ -2,11 +2,14 @@
 
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from modelreg import layout
 from modelreg.canonical import encode
+from modelreg.digest import Poured
 from modelreg.files import SourceFile, SourceTree
 from modelreg.manifest import Manifest
 from modelreg.progress import ProgressCallback
@@ -14,7 +17,7 @@ from modelreg.records import CopiedFrom
 from modelreg.registry.download import download
 from modelreg.registry.ledger import append, check_marker, stamp
 from modelreg.registry.model import ModelReader
-from modelreg.registry.register import Registered, Submission, register
+from modelreg.registry.register import Carrier, Registered, Submission, find_holder, register
 from modelreg.registry.settle import settle
 from modelreg.store import Store
 from modelreg.version import Version
@@ -25,7 +28,8 @@ def copy(
 ) -> Registered:
     """Register a version of one registry in another, unless it is there already, and bring its annotations along.
 
-    The number and the record are the other registry's; the digests of artifact and environment stay.
+    The number and the record are the other registry's; the digests of artifact and environment stay. Inside one
+    provider the bytes do not pass through here. Elsewhere all are here, verified, before anything is written there.
 
     Raises:
         IntegrityError: the version is damaged where it comes from; nothing was written.
@@ -35,15 +39,39 @@ def copy(
     reader = ModelReader(target, version.model)
     earlier = _copy_of(version, reader)
     if earlier is None or settle(reader, earlier.artifact.upload, actor):
-        with tempfile.TemporaryDirectory(prefix="modelreg-") as folder:
-            download(source, manifest, manifest.tree.files, Path(folder), progress)
-            submission = _submission(source, manifest, Path(folder), actor)
-            registered = register(target, submission, progress=progress)
+        submission = _submission(source, manifest, actor)
+        with _carrier(source, manifest, target, reader, progress) as carrier:
+            registered = register(target, submission, carrier=carrier, progress=progress)
     else:
         registered = Registered(earlier, created=False, uploaded=False)
     _bring_annotations(target, version, registered.version, actor)
     copied = ModelReader(target, version.model).version(registered.version.number)
     return Registered(copied, registered.created, registered.uploaded)
+
+
+@contextmanager
+def _carrier(
+    source: Store, manifest: Manifest, target: Store, reader: ModelReader, progress: ProgressCallback | None
+) -> Iterator[Carrier]:
+    """Yield what brings the files over; a folder for those that pass through here lasts as long."""
+    version = manifest.version
+    prefix = layout.artifact(version.model, version.artifact.upload)
+    files = {file.path: file for file in manifest.tree.files}
+    copier = target.copier(source)
+    with tempfile.TemporaryDirectory(prefix="modelreg-") as folder:
+
+        def bring(path: str, key: str, count: Callable[[int], None]) -> Poured:
+            file = files[path]
+            if copier is not None and copier(f"{prefix}{path}", key, file.size):
+                count(file.size)
+                return Poured(file.size, file.sha256)
+            if not Path(folder, path).exists():
+                download(source, manifest, [file], Path(folder), None)
+            return target.upload(key, Path(folder, path), count)
+
+        if copier is None and find_holder(reader, manifest.tree, None) is None:
+            download(source, manifest, manifest.tree.files, Path(folder), progress)
+        yield Carrier(manifest.tree, bring)
 
 
 def _copy_of(version: Version, reader: ModelReader) -> Version | None:
@@ -60,9 +88,9 @@ def _lineage(version: Version) -> set[str]:
     return {version.digest, origin.record} if origin else {version.digest}
 
 
-def _submission(source: Store, manifest: Manifest, folder: Path, actor: str) -> Submission:
+def _submission(source: Store, manifest: Manifest, actor: str) -> Submission:
     version = manifest.version
-    files = tuple(SourceFile(folder / file.path, file.path, file.size) for file in manifest.tree.files)
+    files = tuple(SourceFile(Path(file.path), file.path, file.size) for file in manifest.tree.files)
     return Submission(
         version.model,
         SourceTree(version.artifact.layout, files),

@@ -21,7 +21,7 @@ def delete(store: Store, version: Version, actor: str, *, why: str = "") -> Vers
     """
     model, number = version.model, version.number
     reader = ModelReader(store, model)
-    _refuse_if_aliased(reader.version(number))
+    refuse_if_aliased(reader.version(number))
     record = Deletion(stamp(store, actor), DELETED, why).to_bytes(model, number)
     append(store, lambda step: layout.deletion(model, number, step), reader.last_step(number) + 1, record)
     after = reader.again().look(number)
@@ -32,7 +32,7 @@ def delete(store: Store, version: Version, actor: str, *, why: str = "") -> Vers
             # Collected, though what an alias points at is kept: it was moved here after the deletion, and is moved
             # back.
             return reader.again().look(number)
-        _refuse_if_aliased(after)
+        refuse_if_aliased(after)
     return after
 
 
@@ -68,7 +68,12 @@ def restore(store: Store, model: str, number: int, actor: str, *, why: str = "")
     raise NotFoundError(f"{model}:{number} cannot be restored: its files were collected, and are gone")
 
 
-def _refuse_if_aliased(version: Version) -> None:
+def refuse_if_aliased(version: Version) -> None:
+    """Refuse to delete what an alias points at.
+
+    Raises:
+        ConflictError: one does; the message says which, and what to do.
+    """
     if version.aliases:
         alias = version.aliases[0]
         raise ConflictError(

@@ -56,8 +56,11 @@ def _in_order(numbered: Iterable[Happening]) -> Iterator[tuple[str, Happening]]:
 def _registered(model: ModelReader) -> Iterator[Happening]:
     for number in model.numbers:
         record, _ = model.record(number)
-        source = f", from git {record.source.commit[:12]}" if record.source else ""
-        text = f"{record.artifact.format or record.artifact.layout}, {record.artifact.size:,} bytes{source}"
+        text = f"{record.artifact.format or record.artifact.layout}, {record.artifact.size:,} bytes"
+        if record.source:
+            text += f", from git {record.source.commit[:12]}"
+        if origin := record.copied_from:
+            text += f", copied from {origin.model}:{origin.version} in {origin.registry}"
         yield Happening(record.created, record.created_by, "registered", number, text)
 
 

@@ -60,9 +60,9 @@ def create_content(store: Store, key: str, data: bytes) -> None:
 
 
 @contextmanager
-def reading(store: Store, key: str) -> Iterator[bytes]:
-    """Read a record, and name it in whatever is found wrong with its bytes."""
-    data = store.read(key, MAX_BYTES)
+def reading(store: Store, key: str, read: bytes | None = None) -> Iterator[bytes]:
+    """Read a record, unless its bytes have been `read`, and name it in whatever is found wrong with them."""
+    data = store.read(key, MAX_BYTES) if read is None else read
     try:
         yield data
     except IntegrityError as error:

@@ -1,7 +1,7 @@
 """A model as its records stand: which versions there are, which are live, where the aliases point."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar
 
 from modelreg import layout
@@ -12,7 +12,7 @@ from modelreg.parallel import ahead
 from modelreg.records import VersionRecord
 from modelreg.reference import LATEST, Reference, is_model_name
 from modelreg.registry.ledger import reading
-from modelreg.store import Store
+from modelreg.store import Entry, Store
 from modelreg.times import until
 from modelreg.version import State, Version
 
@@ -43,7 +43,10 @@ class ModelReader:
     def __init__(self, store: Store, name: str) -> None:
         self.store = store
         self.name = name
-        self.numbers = _numbers(store, layout.versions(name))
+        self._listed: list[Entry] = []
+        """The records of versions, annotations, deletions and moves, as far as they have been listed."""
+        self._fetched: dict[str, bytes] = {}
+        self.numbers = sorted(number for folder, number in self._numbered(layout.versions(name)) if not folder)
         """The numbers of all versions ever registered, ascending."""
         self._records: dict[int, tuple[VersionRecord, str]] = {}
         self._deletions: dict[tuple[int, int], Deletion] = {}
@@ -56,15 +59,13 @@ class ModelReader:
         return reader
 
     def fetch(self) -> "ModelReader":
-        """Read all version records, several at once where that is quicker; damaged ones are met when they are used."""
-
-        def read(number: int) -> None:
-            with suppress(IntegrityError, NotFoundError):
-                self.record(number)
-
+        """Read all records of versions at once where that is quicker; damaged ones are met when they are used."""
         if self.store.parallel > 1:
-            for _ in ahead(read, self.numbers, self.store.parallel):
-                """What is read is remembered."""
+            from modelreg.registry.prefetch import prefetch
+
+            self._facts, self._steps, self._moves  # noqa: B018  # list them
+            read = {layout.version(self.name, number) for number in self._records}
+            self._fetched = prefetch(self.store, (entry for entry in self._listed if entry.key not in read))
         return self
 
     def record(self, number: int) -> tuple[VersionRecord, str]:
@@ -76,7 +77,7 @@ class ModelReader:
         """
         if number not in self._records:
             try:
-                with reading(self.store, layout.version(self.name, number)) as data:
+                with self._reading(layout.version(self.name, number)) as data:
                     record = VersionRecord.from_bytes(data, self.name, number)
             except KeyAbsentError:
                 raise self._no_version(number) from None
@@ -137,9 +138,14 @@ class ModelReader:
                     raise
                 on_damage(error)
 
-    def count(self) -> int:
-        """Return how many versions are live; damaged records count."""
-        return sum(self._counts(number) for number in self.numbers)
+    def live_numbers(self) -> list[int]:
+        """Return the numbers of the live versions, newest first, those with a damaged record among them.
+
+        Only where there were collections are version records read for that.
+        """
+        if self.collected:
+            self.fetch()
+        return [number for number in reversed(self.numbers) if self._counts(number)]
 
     def latest(self) -> Version:
         """Return the highest live version.
@@ -172,7 +178,7 @@ class ModelReader:
         if reference.version is not None:
             return self.version(reference.version)
         if reference.digest is not None:
-            for version in self.live():
+            for version in self.fetch().live():
                 if version.digest == reference.digest:
                     return version
             raise NotFoundError(f"no version of {self.name} has the digest {reference.digest}")
@@ -214,7 +220,7 @@ class ModelReader:
 
     def move(self, alias: str, number: int) -> Move:
         """Return one move of an alias."""
-        with reading(self.store, layout.alias(self.name, alias, number)) as data:
+        with self._reading(layout.alias(self.name, alias, number)) as data:
             return Move.from_bytes(data, self.name, alias)
 
     @property
@@ -275,15 +281,34 @@ class ModelReader:
 
     @remembered
     def _moves(self) -> dict[str, list[int]]:
-        return _nested(self.store, layout.aliases(self.name))
+        return self._nested(layout.aliases(self.name))
 
     @remembered
     def _facts(self) -> dict[str, list[int]]:
-        return _nested(self.store, layout.annotations(self.name))
+        return self._nested(layout.annotations(self.name))
 
     @remembered
     def _steps(self) -> dict[str, list[int]]:
-        return _nested(self.store, layout.deletions(self.name))
+        return self._nested(layout.deletions(self.name))
+
+    def _nested(self, prefix: str) -> dict[str, list[int]]:
+        """Return the numbers of the `<prefix><folder>/<number>.json`, by folder."""
+        found: dict[str, list[int]] = {}
+        for folder, number in self._numbered(prefix):
+            found.setdefault(folder, []).append(number)
+        return found
+
+    def _numbered(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """List the numbered records below a prefix, and yield the folder and the number of each."""
+        for entry in self.store.entries(prefix):
+            folder, _, name = entry.key.removeprefix(prefix).rpartition("/")
+            number = layout.number(name)
+            if number and "/" not in folder:
+                self._listed.append(entry)
+                yield folder, number
+
+    def _reading(self, key: str) -> AbstractContextManager[bytes]:
+        return reading(self.store, key, self._fetched.get(key))
 
     def _counts(self, number: int) -> bool:
         try:
@@ -294,12 +319,12 @@ class ModelReader:
             return True
 
     def _annotation(self, number: int, fact: int) -> Annotation:
-        with reading(self.store, layout.annotation(self.name, number, fact)) as data:
+        with self._reading(layout.annotation(self.name, number, fact)) as data:
             return Annotation.from_bytes(data, self.name, number)
 
     def _deletion(self, number: int, step: int) -> Deletion:
         if (number, step) not in self._deletions:
-            with reading(self.store, layout.deletion(self.name, number, step)) as data:
+            with self._reading(layout.deletion(self.name, number, step)) as data:
                 self._deletions[number, step] = Deletion.from_bytes(data, self.name, number)
         return self._deletions[number, step]
 
@@ -319,7 +344,7 @@ class ModelReader:
         raise NotFoundError(f"{self.name} has no alias {alias}; its aliases: {known}")
 
     def _latest_at(self, at: str) -> Version:
-        for version in self.live():
+        for version in self.fetch().live():
             if version.created <= at:
                 return version
         raise NotFoundError(f"no version of {self.name} that is still there was registered until {at}")
@@ -343,19 +368,3 @@ def _by(deletion: Deletion | None) -> str:
 def model_names(store: Store) -> list[str]:
     """Return the names of the models in a store; folders that can be none are passed over."""
     return [name for name in store.folders(layout.MODELS) if is_model_name(name)]
-
-
-def _numbers(store: Store, prefix: str) -> list[int]:
-    numbers = (layout.number(entry.key.removeprefix(prefix)) for entry in store.entries(prefix))
-    return sorted(number for number in numbers if number)
-
-
-def _nested(store: Store, prefix: str) -> dict[str, list[int]]:
-    """Return the numbers of the `<prefix><folder>/<number>.json`, by folder."""
-    found: dict[str, list[int]] = {}
-    for entry in store.entries(prefix):
-        folder, _, name = entry.key.removeprefix(prefix).partition("/")
-        number = layout.number(name)
-        if number:
-            found.setdefault(folder, []).append(number)
-    return found

@@ -1,6 +1,6 @@
 """What a model needs of the environment that is registered with it: imports, roles, groups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from modelreg.environment.capture import Capture
@@ -8,7 +8,8 @@ from modelreg.environment.compare import same_version
 from modelreg.environment.record import Environment
 from modelreg.errors import EnvironmentMismatchError
 from modelreg.files import SourceFile
-from modelreg.imports.frameworks import installed_as, readers
+from modelreg.formats import file_formats
+from modelreg.imports.frameworks import ADAPTERS, installed_as, readers
 from modelreg.imports.scan import scan
 from modelreg.records import Group, Imports, Roles
 
@@ -27,7 +28,7 @@ def needs(
     files: Sequence[SourceFile],
     form: str | None,
     captured: Capture,
-    groups: Mapping[str, Sequence[str]] | None,
+    groups: Mapping[str, str | Sequence[str]] | None,
     *,
     allow_mismatch: bool,
 ) -> Needs:
@@ -43,12 +44,9 @@ def needs(
     imports = scan(files)
     if imports is not None and not allow_mismatch:
         _refuse_mismatch(imports, environment)
-    imports, roots = _provided(imports, captured)
-    found = readers(form, {package.name for package in environment.packages})
-    if imports is None:
-        roots = found or None
-    elif roots is not None:
-        roots |= found
+    imports, providing = _provided(imports, captured)
+    installed = {package.name for package in environment.packages}
+    roots = _roots(imports, providing, readers({form} if form else file_formats(files), installed), installed)
     critical = _load_critical(environment, roots)
     grouped, remarks = _groups(environment, groups, critical or ())
     if critical is None:
@@ -89,6 +87,23 @@ def _provided(imports: Imports | None, captured: Capture) -> tuple[Imports | Non
     return told, providers.owners if known else None
 
 
+def _roots(
+    imports: Imports | None,
+    providing: frozenset[str] | None,
+    reading: frozenset[str] | None,
+    installed: Collection[str],
+) -> frozenset[str] | None:
+    """Return the packages that loading begins with; None or none where they are not all known."""
+    if reading is None:
+        return None
+    if imports is None or (not imports.names and imports.versions):
+        return reading  # it is no pickle
+    if not providing:
+        return None  # not known; or plain data, which something must be done with, too
+    adapted = {ADAPTERS[module] for module in imports.names if module in ADAPTERS}
+    return providing | reading | adapted.intersection(installed)
+
+
 def _load_critical(environment: Environment, roots: frozenset[str] | None) -> tuple[str, ...] | None:
     if not roots:
         return None
@@ -98,7 +113,7 @@ def _load_critical(environment: Environment, roots: frozenset[str] | None) -> tu
 
 
 def _groups(
-    environment: Environment, given: Mapping[str, Sequence[str]] | None, critical: Sequence[str]
+    environment: Environment, given: Mapping[str, str | Sequence[str]] | None, critical: Sequence[str]
 ) -> tuple[Mapping[str, Group] | None, tuple[str, ...]]:
     from modelreg.environment.declaration import declared_groups
 

@@ -1,12 +1,12 @@
 """Registering: the protocol's writing half (docs/protocol.md)."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 
 from modelreg import layout
-from modelreg.digest import pour, sha256_of
+from modelreg.digest import Poured, pour, sha256_of
 from modelreg.errors import ConflictError, IntegrityError, ModelregError, StoreError
 from modelreg.files import SourceFile, SourceTree, pieces
 from modelreg.parallel import ahead
@@ -59,6 +59,18 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Carrier:
+    """Brings files that are not on this machine. tree: what they are.
+
+    bring: takes a file's path and the key where it is to lie, tells the callback how many bytes are through, and says
+    what is there then.
+    """
+
+    tree: Tree
+    bring: Callable[[str, str, Callable[[int], None]], Poured]
+
+
+@dataclass(frozen=True, slots=True)
 class Registered:
     """A registration that was acknowledged.
 
@@ -73,11 +85,17 @@ class Registered:
 
 
 def register(
-    store: Store, submission: Submission, *, if_changed: bool = False, progress: ProgressCallback | None = None
+    store: Store,
+    submission: Submission,
+    *,
+    if_changed: bool = False,
+    carrier: Carrier | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Registered:
     """Register a version.
 
     if_changed: return the newest live version that holds the same bytes and the same environment, if there is one.
+    carrier: brings the files, in place of reading them from this machine.
 
     Raises:
         ConflictError: a file changed while it was read.
@@ -85,12 +103,10 @@ def register(
     """
     now = store.clock()
     mark(store, timestamp(now), submission.created_by)
-    tree = _known_tree(store, submission, progress)
+    tree = carrier.tree if carrier else _known_tree(store, submission, progress)
     model = ModelReader(store, submission.model)
     model.collected  # noqa: B018  # a damaged plan must be found before anything is written
-    present = _find(model, tree, submission.environment.digest if if_changed else None) if tree else None
-    if present and tree and not _is_whole(store, present, tree):
-        present = None
+    present = find_holder(model, tree, submission.environment.digest if if_changed else None) if tree else None
     if if_changed and present is not None and present.environment.digest == submission.environment.digest:
         # Whoever registered it may not have come to settling it.
         if not settle(model, present.artifact.upload, submission.created_by):
@@ -104,10 +120,11 @@ def register(
                 upload = reused
             else:
                 fresh = partial(layout.upload_id, now, op)
-                going = noted.enter_context(upload_id(store, submission.model, submission.files, fresh))
+                new = nullcontext(Going(fresh())) if carrier else upload_id(store, model.name, submission.files, fresh)
+                going = noted.enter_context(new)
                 upload = going.upload
                 with _removed_on_failure(store, layout.artifact(submission.model, upload), keep=going.kept):
-                    tree = _upload(store, submission, going, tree, progress)
+                    tree = _upload(store, submission, going, tree, carrier, progress)
             assert tree is not None  # noqa: S101  # either it was known, or it has just been uploaded
             version = _commit(store, submission, tree, upload, op, timestamp(now))
         if not settle(model, upload, submission.created_by):
@@ -130,8 +147,8 @@ def _known_tree(store: Store, submission: Submission, progress: ProgressCallback
     )
 
 
-def _find(model: ModelReader, tree: Tree, environment: str | None) -> Version | None:
-    """Return the newest live version with this tree, preferring one with this environment."""
+def find_holder(model: ModelReader, tree: Tree, environment: str | None) -> Version | None:
+    """Return the newest live version with this tree whose files are there, preferring one with this environment."""
     sha256 = sha256_of(tree.to_bytes())
     if not any(model.store.entries(layout.tree(model.name, tree.size, sha256))):
         return None  # no version has it; to find that out by reading them takes longer the more there are
@@ -140,9 +157,10 @@ def _find(model: ModelReader, tree: Tree, environment: str | None) -> Version | 
     for version in model.live(on_damage=_pass_over):
         if version.artifact.digest == digest:
             if environment in (None, version.environment.digest):
-                return version
+                found = version
+                break
             found = found or version
-    return found
+    return found if found and _is_whole(model.store, found, tree) else None
 
 
 def _pass_over(_: IntegrityError) -> None:
@@ -174,13 +192,21 @@ def _removed_on_failure(store: Store, prefix: str, *, keep: bool) -> Iterator[No
 
 
 def _upload(
-    store: Store, submission: Submission, going: Going, known: Tree | None, progress: ProgressCallback | None
+    store: Store,
+    submission: Submission,
+    going: Going,
+    known: Tree | None,
+    carrier: Carrier | None,
+    progress: ProgressCallback | None,
 ) -> Tree:
     prefix = layout.artifact(submission.model, going.upload)
     meter = Meter("upload", submission.files.size, progress)
 
     def send(file: SourceFile) -> File:
-        poured = store.upload(f"{prefix}{file.path}", file.location, meter.add, resume=going.resumes(file))
+        key = f"{prefix}{file.path}"
+        if carrier is not None:
+            return File(file.path, *carrier.bring(file.path, key, meter.add))
+        poured = store.upload(key, file.location, meter.add, resume=going.resumes(file))
         if poured.size != file.size:
             raise ConflictError(
                 f"{file.location} changed while it was registered; register it again when it is finished"

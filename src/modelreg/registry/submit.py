@@ -31,7 +31,7 @@ def submission(
     metrics: Mapping[str, str | float | Decimal] | None,
     description: str,
     *,
-    groups: Mapping[str, Sequence[str]] | None = None,
+    groups: Mapping[str, str | Sequence[str]] | None = None,
     allow_mismatch: bool = False,
     strict_env: bool = False,
 ) -> Submission:

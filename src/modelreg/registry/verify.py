@@ -1,12 +1,15 @@
 """Checking an environment against a version, with the registry's help or from a pulled manifest alone."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from modelreg.environment.capture import Capture
-from modelreg.environment.compare import Comparison, Finding, compare
-from modelreg.environment.record import Environment, Package
+from modelreg.environment.compare import Comparison, compare
+from modelreg.environment.expected import Expected
+from modelreg.environment.finding import Finding, Role
+from modelreg.environment.policy import Policy, Terms
+from modelreg.environment.record import Environment, Origin, Package
 from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError
 from modelreg.manifest import PulledManifest
 from modelreg.paths import MANIFEST
@@ -16,11 +19,22 @@ from modelreg.version import Version
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentReport:
-    """Whether a captured environment fits a version, and every difference."""
+    """Whether a captured environment fits a version, and every difference.
+
+    where: the file and the line that ask for this check, where they do; lines: those that a finding is about, by its
+    subject, as in a lock file.
+    """
 
     reference: str
     comparison: Comparison
     capture: Capture
+    where: tuple[str, int] | None = None
+    lines: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        """What was checked, as a sentence names it: `serving/.venv (Python 3.11.7)`."""
+        return f"{self.capture.prefix} (Python {self.capture.environment.python.version})"
 
     @property
     def fits(self) -> bool:
@@ -34,12 +48,21 @@ class EnvironmentReport:
 
 
 def verify_version(
-    version: Version, capture: Capture, model: ModelReader, environment_of: Callable[[Version], Environment]
+    version: Version,
+    capture: Capture,
+    model: ModelReader,
+    environment_of: Callable[[Version], Environment],
+    terms: Terms | None = None,
 ) -> EnvironmentReport:
-    """Compare an environment with a version's, and say of each pin that differs since which version it is wanted."""
-    wanted = environment_of(version)
-    comparison = compare(wanted, capture.environment)
-    pins = {finding.subject for finding in comparison.findings if finding.is_pin}
+    """Compare an environment with a version's, and say of each pin that differs since which version it is wanted.
+
+    Raises:
+        UsageError: the version has no such group as `terms` name.
+    """
+    wanted, record = environment_of(version), version.record
+    report = _report(version.reference, Expected(wanted, record.imports, record.groups, record.roles), capture, terms)
+    differing = {finding.subject for finding in report.findings if finding.is_pin}
+    recorded = differing & {package.name for package in wanted.packages}
     read = {version.environment.digest: wanted}  # most versions share one
 
     def pins_of(other: Version) -> Mapping[str, Package]:
@@ -48,19 +71,56 @@ def verify_version(
             read[digest] = environment_of(other)
         return {package.name: package for package in read[digest].packages}
 
-    since = {
-        name: _said(first.reference, first.created)
-        for name, first in _first(pins, version, _earlier(model, version.number), pins_of)
-    }
-    return EnvironmentReport(version.reference, _dated(comparison, since), capture)
+    first = dict.fromkeys(differing, version) | dict(
+        _first(recorded, version, _earlier(model, version.number), pins_of)
+    )
+    return _dated(report, {name: _said(since.reference, since.created) for name, since in first.items()})
 
 
-def verify_pulled(manifest: PulledManifest, capture: Capture) -> EnvironmentReport:
-    """Compare an environment with what a pulled manifest says, without the registry."""
-    comparison = compare(manifest.environment, capture.environment)
+def verify_pulled(manifest: PulledManifest, capture: Capture, terms: Terms | None = None) -> EnvironmentReport:
+    """Compare an environment with what a pulled manifest says, without the registry.
+
+    Raises:
+        UsageError: the version has no such group as `terms` name.
+    """
+    expected = Expected(manifest.environment, manifest.imports, manifest.groups, manifest.roles)
+    report = _report(manifest.reference, expected, capture, terms)
     said = _said(manifest.reference, manifest.created)
-    since = {finding.subject: said for finding in comparison.findings if finding.is_pin}
-    return EnvironmentReport(manifest.reference, _dated(comparison, since), capture)
+    return _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
+
+
+def todays(policy: str | Policy = "exact", group: str | None = None, *, allow_unchecked: bool = False) -> Terms:
+    """Return the terms of a check that is made today.
+
+    Raises:
+        UsageError: there is no such policy.
+    """
+    # Imported here: it takes a millisecond, and a process that only lists does not need it.
+    from datetime import UTC, datetime
+
+    policy = policy if isinstance(policy, Policy) else Policy.parse(policy)
+    return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked)
+
+
+def _report(reference: str, expected: Expected, capture: Capture, terms: Terms | None) -> EnvironmentReport:
+    terms = terms or todays()
+    found = _with_records(expected, capture, terms)
+    return EnvironmentReport(reference, compare(expected, found, terms, capture.duplicates), capture)
+
+
+def _with_records(expected: Expected, capture: Capture, terms: Terms) -> Environment:
+    """Add the record digests that are to be compared, where a quick capture left them out."""
+    pins = expected.pins(expected.group(terms.group))
+
+    def with_record(package: Package) -> Package:
+        pin = pins.get(package.name)
+        if pin is None or pin.package.record is None or package.record is not None:
+            return package
+        if pin.role is Role.TOOLING or not (pin.role.counts or terms.policy.all_count):
+            return package
+        return replace(package, record=capture.record_digest(package))
+
+    return replace(capture.environment, packages=tuple(map(with_record, capture.environment.packages)))
 
 
 def read_pulled(path: Path) -> PulledManifest:
@@ -87,7 +147,7 @@ def read_pulled(path: Path) -> PulledManifest:
 
 def _earlier(model: ModelReader, number: int) -> Iterator[Version]:
     """Yield the live versions before `number`, newest first; damaged ones are passed over."""
-    for earlier in reversed(model.numbers):
+    for earlier in reversed(model.fetch().numbers):
         if earlier < number:
             try:
                 version = model.version(earlier)
@@ -110,7 +170,7 @@ def _first(
             pins = pins_of(other)
         except IntegrityError:
             break  # what it pinned nobody knows, so no run goes beyond it
-        ended = {name for name in same if pins.get(name) != wanted[name]}
+        ended = {name for name in same if _pinned(pins.get(name)) != _pinned(wanted[name])}
         yield from ((name, first) for name in ended)
         same, first = same - ended, other
         if not same:
@@ -118,11 +178,15 @@ def _first(
     yield from ((name, first) for name in same)
 
 
-def _dated(comparison: Comparison, since: Mapping[str, str]) -> Comparison:
+def _dated(report: EnvironmentReport, since: Mapping[str, str]) -> EnvironmentReport:
     findings = (
-        replace(finding, since=since[finding.subject]) if finding.is_pin else finding for finding in comparison.findings
+        replace(finding, since=since.get(finding.subject)) if finding.is_pin else finding for finding in report.findings
     )
-    return replace(comparison, findings=tuple(findings))
+    return replace(report, comparison=replace(report.comparison, findings=tuple(findings)))
+
+
+def _pinned(package: Package | None) -> tuple[str, Origin | None] | None:
+    return None if package is None else (package.version, package.origin)
 
 
 def _said(reference: str, created: str) -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from modelreg.errors import UsageError
-from modelreg.store.protocol import Entry, Store
+from modelreg.store.protocol import Copier, Entry, Store
 
-__all__ = ["Entry", "SettingsOf", "Store", "open_store"]
+__all__ = ["Copier", "Entry", "SettingsOf", "Store", "open_store"]
 
 
 SettingsOf = Callable[[str, Mapping[str, type]], dict[str, Any]]

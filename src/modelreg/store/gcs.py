@@ -16,7 +16,7 @@ from modelreg.files import pieces
 from modelreg.parallel import ahead
 from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
 from modelreg.store.parts import Parts, part_size
-from modelreg.store.protocol import Entry
+from modelreg.store.protocol import Copier, Entry, Store
 
 if TYPE_CHECKING:
     from modelreg.store.gcs_client import Bucket
@@ -89,6 +89,22 @@ class GCSStore:
         with self._translated("write", key):
             return upload.pour(source, progress)
 
+    def copier(self, source: Store) -> Copier | None:
+        """Return what copies from another bucket of the same service."""
+        if not isinstance(source, GCSStore) or source.settings.endpoint != self.settings.endpoint:
+            return None
+
+        def copy(there: str, here: str, size: int) -> bool:
+            from modelreg.store.gcs_copy import rewrite
+
+            with self._translated("write", here):
+                target = self.blob(here)
+                if self.settings.storage_class:
+                    target.storage_class = self.settings.storage_class
+                return rewrite(source.blob(there), target, size, self.retry)
+
+        return copy
+
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`."""
         data = b"".join(self._range(key, 0, limit + 1))
@@ -113,9 +129,11 @@ class GCSStore:
         """Yield every key that begins with `prefix`, sorted, with its size."""
         with self._translated("list", prefix):
             listed = self._bucket.list_blobs(
-                prefix=self._full(prefix), fields="items(name,size),nextPageToken", retry=self.retry
+                prefix=self._full(prefix), fields="items(name,size,generation,crc32c),nextPageToken", retry=self.retry
             )
-            found = [Entry(self._address.key(blob.name), blob.size) for blob in listed]
+            found = [
+                Entry(self._address.key(blob.name), blob.size, f"{blob.generation} {blob.crc32c}") for blob in listed
+            ]
         yield from sorted(entry for entry in found if _is_key(entry.key))
 
     def folders(self, prefix: str) -> list[str]:

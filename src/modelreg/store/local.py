@@ -13,7 +13,7 @@ from typing import BinaryIO
 from modelreg.digest import CHUNK, Poured, pour
 from modelreg.errors import AccessDeniedError, KeyAbsentError, KeyExistsError, StoreError
 from modelreg.files import pieces
-from modelreg.store.protocol import Entry
+from modelreg.store.protocol import Copier, Entry, Store
 
 STAGING = ".tmp"
 """The folder, in the root, of files being written. No key begins with it."""
@@ -65,6 +65,10 @@ class LocalStore:
             if not resume or pour(self.stream(key)) != poured:
                 raise
         return poured
+
+    def copier(self, source: Store) -> Copier | None:  # noqa: ARG002  # the protocol's
+        """Return None: a folder's bytes pass through the machine that reads them."""
+        return None
 
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`."""

@@ -9,10 +9,18 @@ from modelreg.digest import Poured
 
 
 class Entry(NamedTuple):
-    """A key and how many bytes lie there."""
+    """A key and how many bytes lie there.
+
+    tag: stands for these very bytes: what is written there later has another. None where the store has no such thing.
+    """
 
     key: str
     size: int
+    tag: str | None = None
+
+
+Copier = Callable[[str, str, int], bool]
+"""Copies what lies at a key of another store, with its size in bytes, to a key here; see `Store.copier`."""
 
 
 class Store(Protocol):
@@ -54,6 +62,16 @@ class Store(Protocol):
 
         Raises:
             NotFoundError, AccessDeniedError: `source` cannot be read.
+        """
+        ...
+
+    def copier(self, source: "Store") -> Copier | None:
+        """Return what copies from another store of the same provider, so that no bytes pass through this machine.
+
+        It takes the key there, the key here, and the size in bytes; it returns False, and has written nothing, where
+        the provider does not do it: who may read there may not write here, or another size lies there.
+
+        Returns None where the two have no provider in common.
         """
         ...
 

@@ -2,33 +2,29 @@
 
 import random
 import time
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
-from zlib import crc32
 
-from modelreg.digest import CHUNK, Poured, pour
+from modelreg.digest import CHUNK, Poured
 from modelreg.errors import ModelregError, StoreError
-from modelreg.files import pieces
 from modelreg.parallel import ahead
 from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
-from modelreg.store.parts import Parts, part_size
-from modelreg.store.protocol import Entry
+from modelreg.store.protocol import Copier, Entry, Store
+from modelreg.store.s3_upload import Upload, code_of, crc
 
 if TYPE_CHECKING:
     from modelreg.store.s3_client import S3Client
+    from modelreg.store.s3_copy import Place
 
-_MOST_PARTS = 10_000
 _ATTEMPTS = 5
 _CONFLICTS = {"ConditionalRequestConflict", "OperationAborted"}
 _BEYOND = {"InvalidRange", "416"}
-_ABSENT = {"NoSuchKey", "NotFound", "404"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +69,11 @@ class S3Store:
         if self._settings.kms_key:
             self._kept |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._settings.kms_key}
 
+        self._artifacts: dict[str, Any] = self._kept | (
+            {"StorageClass": self._settings.storage_class} if self._settings.storage_class else {}
+        )
+        """What files are written with."""
+
     @property
     def url(self) -> str:
         """The bucket and the folder in it."""
@@ -90,7 +91,7 @@ class S3Store:
                 try:
                     self._put(key, data, self._kept | {"IfNoneMatch": "*", "ContentType": "application/json"})
                 except Exception as error:
-                    if _code(error) not in _CONFLICTS:
+                    if code_of(error) not in _CONFLICTS:
                         raise
                     # Another request for this key was in flight: who has won is not decided yet.
                     time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # not a secret
@@ -105,15 +106,21 @@ class S3Store:
 
         What the service receives it checks against a CRC-32.
         """
-        storage_class = self._settings.storage_class
-        upload = _Upload(
-            self._client,
-            self._at(key),
-            self._kept | ({"StorageClass": storage_class} if storage_class else {}),
-            self._payer,
-        )
+        upload = Upload(self._client, self._at(key), self._artifacts, self._payer)
         with self._translated("write", key):
             return upload.pour(source, progress, resume=resume)
+
+    def copier(self, source: Store) -> Copier | None:
+        """Return what copies from another bucket of the same service."""
+        if not isinstance(source, S3Store) or source.endpoint != self.endpoint:
+            return None
+        from modelreg.store.s3_copy import copy_object
+
+        def copy(there: str, here: str, size: int) -> bool:
+            with self._translated("write", here):
+                return copy_object(source.place(there), self.place(here), self._artifacts, size)
+
+        return copy
 
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`."""
@@ -150,7 +157,7 @@ class S3Store:
                 for item in page.get("Contents", ()):
                     key = self._address.key(item["Key"])
                     if key and not key.endswith("/"):  # a "folder" that somebody made in a console
-                        found.append(Entry(key, item["Size"]))
+                        found.append(Entry(key, item["Size"], item.get("ETag")))
         yield from sorted(found)  # directory buckets, and some other servers, list in another order
 
     def folders(self, prefix: str) -> list[str]:
@@ -194,11 +201,20 @@ class S3Store:
             raise StoreError(f"{self.url} does not tell the time, so it cannot hold a registry")
         return parsedate_to_datetime(date)
 
+    @property
+    def endpoint(self) -> str | None:
+        """Where the service is, if the settings say so."""
+        return self._settings.endpoint
+
+    def place(self, key: str) -> "Place":
+        """Return what names an object to the SDK."""
+        return self._client, self._at(key), self._payer
+
     def _at(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._address.bucket, "Key": f"{self._address.prefix}{key}"}
 
     def _put(self, key: str, data: bytes, options: dict[str, Any]) -> None:
-        self._client.put_object(**self._at(key), Body=data, ChecksumCRC32=_crc(data), **options)
+        self._client.put_object(**self._at(key), Body=data, ChecksumCRC32=crc(data), **options)
 
     def _pages(self, prefix: str, delimiter: str = "") -> Iterator[dict[str, Any]]:
         yield from self._client.get_paginator("list_objects_v2").paginate(
@@ -269,7 +285,7 @@ class _Range:
         try:
             answer = self._client.get_object(**self.wanted, Range=f"bytes={self._start}-{self._end - 1}")
         except Exception as error:
-            if _code(error) in _BEYOND:  # empty, or no longer than where we are
+            if code_of(error) in _BEYOND:  # empty, or no longer than where we are
                 return
             raise
         with closing(answer["Body"]) as body:
@@ -285,125 +301,14 @@ class _Range:
                 self._start = self._end = self.total
 
 
-class _Upload:
-    """One file on its way. A resumed one finds what an earlier attempt has sent, and checks it."""
-
-    def __init__(
-        self, client: "S3Client", where: dict[str, Any], options: dict[str, Any], payer: dict[str, Any]
-    ) -> None:
-        self._client = client
-        self._where = where
-        self._options = options
-        self._payer = payer
-        self._id = ""
-        self._present: dict[int, Any] = {}
-        self._whole: str | None = None
-        """The checksum of an object that lies at the key already; nothing is sent then."""
-
-    def pour(self, source: Path, progress: Callable[[int], None] | None, *, resume: bool) -> Poured:
-        parts = Parts(part_size(source, _MOST_PARTS), lambda: self._begin(resume=resume), self._send)
-        try:
-            poured = pour(pieces(source), parts.write, progress)
-            if parts.begun:
-                if not self._complete(parts.finish()):
-                    self._client.delete_object(**self._where, **self._payer)
-                    return self.pour(source, None, resume=resume)
-            else:
-                self._put(parts.whole(), resume=resume)
-        except BaseException:
-            parts.abandon()
-            if self._id and not resume:
-                with suppress(Exception):
-                    self._client.abort_multipart_upload(**self._where, UploadId=self._id, **self._payer)
-            raise
-        return poured
-
-    def _put(self, data: bytes, *, resume: bool) -> None:
-        checksum = _crc(data)
-        if not (resume and self._checksum() == checksum):
-            self._client.put_object(**self._where, Body=data, ChecksumCRC32=checksum, **self._options)
-
-    def _begin(self, *, resume: bool) -> None:
-        """Begin, or go on with the newest unfinished upload of this key."""
-        found = []
-        self._whole = self._checksum() if resume else None
-        if self._whole:
-            return
-        if resume:
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._where["Bucket"], Prefix=self._where["Key"], **self._payer
-            )
-            found = [item for page in pages for item in page.get("Uploads", ()) if item["Key"] == self._where["Key"]]
-        if found:
-            self._id = max(found, key=lambda item: item["Initiated"])["UploadId"]
-            pages = self._client.get_paginator("list_parts").paginate(**self._where, UploadId=self._id, **self._payer)
-            self._present = {part["PartNumber"]: part for page in pages for part in page.get("Parts", ())}
-        else:
-            made = self._client.create_multipart_upload(**self._where, ChecksumAlgorithm="CRC32", **self._options)
-            self._id = made["UploadId"]
-
-    def _send(self, number: int, data: bytes) -> dict[str, Any]:
-        checksum = _crc(data)
-        if self._whole:
-            return {"ChecksumCRC32": checksum}
-        part = self._present.get(number)
-        if part is None or part["Size"] != len(data) or part.get("ChecksumCRC32") != checksum:
-            part = self._client.upload_part(
-                **self._where,
-                UploadId=self._id,
-                PartNumber=number,
-                Body=data,
-                ChecksumCRC32=checksum,
-                **self._payer,
-            )
-        return {"PartNumber": number, "ETag": part["ETag"], "ChecksumCRC32": checksum}
-
-    def _complete(self, sent: list[dict[str, Any]]) -> bool:
-        """Make the object of its parts; return False where another lies there."""
-        checksums = b"".join(b64decode(part["ChecksumCRC32"]) for part in sent)
-        checksum = f"{_crc(checksums)}-{len(sent)}"
-        if self._whole:
-            return self._whole == checksum
-        try:
-            self._client.complete_multipart_upload(
-                **self._where, UploadId=self._id, MultipartUpload={"Parts": sent}, **self._payer
-            )
-        except Exception as error:
-            # Gone: it was completed, and the answer was lost on the way.
-            if _code(error) != "NoSuchUpload" or self._checksum() != checksum:
-                raise
-        return True
-
-    def _checksum(self) -> str | None:
-        """Return the checksum that the service keeps of what lies there, if anything does."""
-        try:
-            answer = self._client.head_object(**self._where, ChecksumMode="ENABLED", **self._payer)
-        except Exception as error:
-            if _code(error) in _ABSENT:
-                return None
-            raise
-        kept: str | None = answer.get("ChecksumCRC32")
-        return kept
-
-
 @contextmanager
 def _passing_over_completed() -> Iterator[None]:
     """Pass over an upload that its writer has just completed."""
     try:
         yield
     except Exception as error:
-        if _code(error) != "NoSuchUpload":
+        if code_of(error) != "NoSuchUpload":
             raise
-
-
-def _crc(data: bytes) -> str:
-    return b64encode(crc32(data).to_bytes(4)).decode()
-
-
-def _code(error: Exception) -> str:
-    """Return the code of S3's answer, or nothing where there was none."""
-    answer: dict[str, Any] = getattr(error, "response", None) or {}
-    return str(answer.get("Error", {}).get("Code", ""))
 
 
 def _is_transient(error: Exception) -> bool:

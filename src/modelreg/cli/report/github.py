@@ -1,0 +1,112 @@
+"""A report as GitHub shows it: annotations on the lines of files, and a summary of the job.
+
+The commands are those of "Workflow commands for GitHub Actions" in GitHub's documentation.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelreg.cli.output import clean, print_raw, warn
+from modelreg.cli.report.text import is_counted_only, summary
+from modelreg.environment.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from modelreg.registry.verify import EnvironmentReport
+
+_SHOWN = 10
+"""How many annotations of a kind GitHub shows of a step."""
+_LARGEST = 1024 * 1024
+"""How many bytes a step's summary may have."""
+_LEVELS = {"error": (Severity.ERROR, Severity.UNCHECKED), "warning": (Severity.WARNING,)}
+
+
+def annotate(reports: "Sequence[EnvironmentReport]") -> None:
+    """Print annotations, and add the reports to the job's summary, where GITHUB_STEP_SUMMARY says where that is."""
+    for level, severities in _LEVELS.items():
+        annotations = [one for report in reports for one in _annotations(report, severities)]
+        for title, place, messages in _few(annotations):
+            properties = "".join(f",{name}={_property(value)}" for name, value in place)
+            print_raw(f"::{level} title={_property(title)}{properties}::{_message(messages)}")
+    for report in reports:
+        print_raw(f"{clean(report.target)} {'fits' if report.fits else 'does not fit'} {report.reference}")
+        for line in summary(report.comparison):
+            print_raw(f"  {clean(line)}")
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        _add_summary(Path(path), "".join(map(_markdown, reports)))
+
+
+Place = tuple[tuple[str, str], ...]
+Annotation = tuple[str, Place, list[str]]
+
+
+def _annotations(report: "EnvironmentReport", severities: Sequence[Severity]) -> Iterator[Annotation]:
+    """Yield one annotation for each line of a file that findings stand on, and one for all the others."""
+    title = f"{report.reference} does not fit" if not report.fits else f"{report.reference} fits, with warnings"
+    by_place: dict[Place, list[str]] = {}
+    for finding in report.findings:
+        if finding.severity in severities:
+            by_place.setdefault(_place(report, finding), []).append(_said(finding))
+    for place, messages in by_place.items():
+        yield title, place, messages
+
+
+def _place(report: "EnvironmentReport", finding: Finding) -> Place:
+    where = report.lines.get(finding.subject) or report.where
+    return () if where is None else (("file", where[0]), ("line", str(where[1])))
+
+
+def _few(annotations: list[Annotation]) -> list[Annotation]:
+    """Fold into the last annotation what GitHub would not show."""
+    if len(annotations) <= _SHOWN:
+        return annotations
+    rest = [message for _, _, messages in annotations[_SHOWN - 1 :] for message in messages]
+    return [*annotations[: _SHOWN - 1], (annotations[_SHOWN - 1][0], annotations[_SHOWN - 1][1], rest)]
+
+
+def _said(finding: Finding) -> str:
+    return f"{finding}; {finding.note}" if finding.note else str(finding)
+
+
+def _message(messages: Sequence[str]) -> str:
+    return "%0A".join(_escaped(message) for message in messages)
+
+
+def _property(value: str) -> str:
+    return _escaped(value).replace(":", "%3A").replace(",", "%2C")
+
+
+def _escaped(text: str) -> str:
+    return clean(text).replace("%", "%25")
+
+
+def _markdown(report: "EnvironmentReport") -> str:
+    verdict = "✅ fits" if report.fits else "❌ does not fit"
+    lines = [f"### {_cell(report.target)} {verdict} {_cell(report.reference)}", ""]
+    told = [finding for finding in report.findings if not is_counted_only(finding)]
+    if told:
+        lines += ["| | package | wanted | found | |", "|---|---|---|---|---|"]
+    for finding in told:
+        cells = (finding.severity.value, finding.subject, finding.wanted or "", finding.found or "", _said(finding))
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join([*lines, "", *map(_cell, summary(report.comparison)), "", ""])
+
+
+def _cell(text: str) -> str:
+    for plain, escaped in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("`", "\\`"), ("*", "\\*"), ("_", "\\_")):
+        text = text.replace(plain, escaped)
+    return clean(text.replace("\n", " "))
+
+
+def _add_summary(path: Path, text: str) -> None:
+    data = text.encode()
+    try:
+        room = _LARGEST - (path.stat().st_size if path.exists() else 0)
+        if len(data) > room:
+            data = f"The report is too long to be shown here: {len(data)} bytes.\n".encode()
+        with path.open("ab") as file:
+            file.write(data)
+    except OSError as error:
+        warn(f"the job's summary cannot be written: {error.strerror}")

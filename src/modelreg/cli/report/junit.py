@@ -1,0 +1,47 @@
+"""A report as JUnit XML, which GitLab, Jenkins and most other CI systems show.
+
+The elements are those that the Ant task and Jenkins' schema have in common.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from modelreg.cli.output import clean
+from modelreg.environment.finding import Finding
+
+if TYPE_CHECKING:
+    from modelreg.registry.verify import EnvironmentReport
+
+_ALWAYS = ("python", "platform")
+
+
+def suites(reports: "Sequence[EnvironmentReport]") -> str:
+    """Return one suite a version, with one case for Python, the platform and each package that was compared."""
+    root = ET.Element("testsuites", name="modelreg verify-env")
+    for report in reports:
+        root.append(_suite(report))
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True)
+
+
+def _suite(report: "EnvironmentReport") -> ET.Element:
+    comparison = report.comparison
+    failing: dict[str, list[Finding]] = {}
+    told: dict[str, list[Finding]] = {}
+    for finding in comparison.findings:
+        by = failing if finding.severity in comparison.failing else told
+        by.setdefault(finding.subject, []).append(finding)
+    names = dict.fromkeys((*_ALWAYS, *comparison.roles, *failing))
+    suite = ET.Element(
+        "testsuite", name=report.reference, tests=str(len(names)), failures=str(len(failing)), errors="0", skipped="0"
+    )
+    for name in names:
+        case = ET.SubElement(suite, "testcase", classname=report.reference, name=name)
+        if name in failing:
+            said = [clean(f"{one}; {one.note}" if one.note else str(one)) for one in failing[name]]
+            failure = ET.SubElement(case, "failure", message=said[0], type=failing[name][0].kind)
+            failure.text = "\n".join(said)
+        if name in told:
+            ET.SubElement(case, "system-out").text = "\n".join(clean(str(one)) for one in told[name])
+    return suite

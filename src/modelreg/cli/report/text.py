@@ -1,0 +1,62 @@
+"""A report as a person reads it."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from modelreg.cli.output import count_text, print_line
+from modelreg.environment.finding import Finding, Role, Severity
+
+if TYPE_CHECKING:
+    from modelreg.environment.compare import Comparison
+    from modelreg.registry.verify import EnvironmentReport
+
+_INDENT = " " * 12
+_RISK = "With another version than its own a model may not load, or load and compute something else, unnoticed."
+
+
+def print_report(report: "EnvironmentReport") -> None:
+    """Print every difference that matters, a line each, and how much was compared."""
+    comparison = report.comparison
+    print_line(f"{report.target} {'fits' if report.fits else 'does not fit'} {report.reference}")
+    for finding in comparison.findings:
+        if not is_counted_only(finding):
+            print_line(f"  {finding.severity.value:10}{finding}")
+            if finding.note:
+                print_line(f"{_INDENT}{finding.note}")
+    for line in summary(comparison):
+        print_line(f"  {line}")
+    if any(finding.severity is Severity.ERROR and finding.kind in _RISKY for finding in comparison.findings):
+        print_line(f"  {_RISK}")
+
+
+_RISKY = ("version", "origin", "rebuilt")
+
+
+def is_counted_only(finding: Finding) -> bool:
+    """Tell whether a finding is one of many that only their number is told of, such as packages that were added."""
+    if finding.severity is not Severity.INFO or finding.note:
+        return False
+    return finding.kind in ("extra", "missing", "rebuilt") or finding.role is Role.OTHER
+
+
+def summary(comparison: "Comparison") -> list[str]:
+    """Say how many packages were compared at which level, under which policy, and what was not."""
+    terms = comparison.terms
+    by_role = Counter(comparison.roles.values())
+    levels = ", ".join(f"{by_role[role]} {role}" for role in Role if by_role[role])
+    group = f", group {terms.group}" if terms.group else ""
+    counted = count_text(comparison.compared, "package")
+    lines = [f"{counted} ({levels}), Python and the platform were compared; policy {terms.policy}{group}"]
+    if not levels:
+        lines = [f"no package was compared; policy {terms.policy}{group}"]
+    unchecked = comparison.count(Severity.UNCHECKED)
+    if unchecked:
+        allowed = "allowed" if terms.allow_unchecked else "which fails; --allow-unchecked lets it pass"
+        lines.append(f"{count_text(unchecked, 'thing')} could not be checked, {allowed}")
+    told = [finding for finding in comparison.findings if is_counted_only(finding)]
+    extra, absent, built = (sum(one.kind == kind for one in told) for kind in ("extra", "missing", "rebuilt"))
+    parts = [f"not compared: {', '.join(comparison.ignored)} (tooling)"] if comparison.ignored else []
+    parts += [f"{count_text(extra, 'package')} more than the model asks for"] if extra else []
+    parts += [f"without {count_text(absent, 'package')} that it can do without"] if absent else []
+    parts += [f"{count_text(built, 'package')} of another build"] if built else []
+    return [*lines, *(["; ".join(parts)] if parts else [])]

@@ -1,0 +1,103 @@
+"""What an environment is held against: what a version was registered with, and what its packages are to the model."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from modelreg.environment.finding import Role
+from modelreg.environment.record import TOOLING, Environment, Origin, Package, normalized
+from modelreg.errors import UsageError
+from modelreg.records import Group, Imports, Roles
+
+_PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?===?(?P<version>\S+)")
+_ADDRESS = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])? @ ((?P<vcs>[a-z]+)\+)?(?P<url>[^#\s]+)(#(?P<more>\S*))?")
+_SHOWN = 3  # modules that a sentence names
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A package that the model wants. package.version is empty where only its origin was declared."""
+
+    package: Package
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """An environment, and what the version record says of its packages; None where it says nothing."""
+
+    environment: Environment
+    imports: Imports | None = None
+    groups: Mapping[str, Group] | None = None
+    roles: Roles | None = None
+
+    def group(self, asked: str | None) -> str | None:
+        """Return the group that is checked: the one asked for, else `serve` where it is declared, else none.
+
+        Raises:
+            UsageError: the model has no such group.
+        """
+        groups = self.groups or {}
+        if asked is None:
+            return "serve" if "serve" in groups else None
+        if asked not in groups:
+            known = f"; its groups: {', '.join(sorted(groups))}" if groups else ", nor any other: it was declared none"
+            raise UsageError(f"the model has no group {asked}{known}")
+        return asked
+
+    def pins(self, group: str | None) -> dict[str, Pin]:
+        """Return every package that is pinned, by name, with its role for a group."""
+        installed = {package.name: package for package in self.environment.packages}
+        wanted = {name: Pin(package, self._role(name, group)) for name, package in installed.items()}
+        for declared in self._declared(group):
+            wanted.setdefault(declared.name, Pin(declared, Role.DECLARED))
+        return wanted
+
+    def explain(self, name: str, role: Role | None) -> str | None:
+        """Say why a package matters, where that is known."""
+        if role is not Role.LOAD_CRITICAL:
+            return None
+        providers = (self.imports.packages if self.imports else None) or {}
+        modules = sorted(module for module, owner in providers.items() if owner == name)
+        if not modules:
+            return "what the model imports needs it"
+        more = f" and {len(modules) - _SHOWN} more" if len(modules) > _SHOWN else ""
+        return f"the model imports {', '.join(modules[:_SHOWN])}{more} from it when it is loaded"
+
+    def _role(self, name: str, group: str | None) -> Role:
+        if self.roles is not None and name in self.roles.load_critical:
+            return Role.LOAD_CRITICAL
+        if name in TOOLING or (self.roles is not None and name in self.roles.tooling):
+            return Role.TOOLING
+        if self.roles is None and self.groups is None:
+            return Role.PINNED
+        groups = self.groups or {}
+        counted = ("base", group) if group is not None else tuple(groups)
+        if any(name in groups[one].packages for one in counted if one in groups):
+            return Role.DECLARED
+        return Role.OTHER if any(name in other.packages for other in groups.values()) else Role.INCIDENTAL
+
+    def _declared(self, group: str | None) -> Iterator[Package]:
+        groups = self.groups or {}
+        for name in ("base", group) if group is not None else tuple(groups):
+            yield from map(declared_package, groups[name].declared if name in groups else ())
+
+
+def declared_package(requirement: str) -> Package:
+    """Return the package that an exact requirement of a group asks for.
+
+    Raises:
+        UsageError: it is not exact.
+    """
+    pin = _PIN.fullmatch(requirement)
+    if pin is not None:
+        return Package(normalized(pin["name"]), pin["version"], pin["name"])
+    address = _ADDRESS.fullmatch(requirement)
+    if address is None:
+        raise UsageError(f"the requirement {requirement!r} is not exact; register the model again with an exact one")
+    name, vcs, url = normalized(address["name"]), address["vcs"], address["url"]
+    if vcs is None:
+        sha256 = (address["more"] or "").partition("sha256=")[2][:64] or None
+        return Package(name, "", address["name"], Origin("archive", url, sha256=sha256))
+    repository, _, commit = url.rpartition("@")
+    return Package(name, "", address["name"], Origin("vcs", repository, vcs, commit))

@@ -1,0 +1,93 @@
+"""What a comparison of environments finds, as values and as sentences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """What a finding does: an error makes the environment unfit, and so does what could not be checked, unless allowed.
+
+    Warnings and information are told.
+    """
+
+    ERROR = "error"
+    UNCHECKED = "unchecked"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """Its place among them, the gravest first."""
+        return list(Severity).index(self)
+
+
+class Role(StrEnum):
+    """What a package is to the model and to the group that is checked.
+
+    pinned: nothing is known but that the model was registered with it, so it counts. other: only another group needs
+    it. incidental: neither the model nor a group does. tooling: it only installs and checks.
+    """
+
+    LOAD_CRITICAL = "load-critical"
+    DECLARED = "declared"
+    PINNED = "pinned"
+    INCIDENTAL = "incidental"
+    OTHER = "other"
+    TOOLING = "tooling"
+
+    @property
+    def counts(self) -> bool:
+        """Whether a difference is an error by default."""
+        return self in (Role.LOAD_CRITICAL, Role.DECLARED, Role.PINNED)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference, or one thing that could not be checked.
+
+    kind: a key of `SENTENCES`. subject: the package's normalised name, `python`, `platform` or `packages`.
+    since: since which version of the model, and when, this is wanted; None where that is not known.
+    role: what the package is to the model; None where it is not about a package that the model pins.
+    note: what else a person should know, in a clause of its own: who needs the package, or why this is excused.
+    """
+
+    severity: Severity
+    kind: str
+    subject: str
+    wanted: str | None
+    found: str | None
+    since: str | None = None
+    role: Role | None = None
+    note: str | None = None
+
+    @property
+    def is_pin(self) -> bool:
+        """Whether this is about a package that the model pins."""
+        return self.role is not None
+
+    def __str__(self) -> str:
+        """Say it in a sentence."""
+        sentence = SENTENCES[self.kind].format(subject=self.subject, wanted=self.wanted, found=self.found)
+        return f"{sentence} (wanted since {self.since})" if self.since else sentence
+
+
+SENTENCES: Mapping[str, str] = {
+    "missing": "{subject} is not installed; the model wants {wanted}",
+    "version": "{subject} is {found}; the model wants {wanted}",
+    "origin": "{subject} was installed from {found}; the model wants it from {wanted}",
+    "rebuilt": "{subject} {found} is another build than the model's: the same version, but not the same files",
+    "duplicate": "{subject} is there twice, {wanted} and {found}, so it is not known which is imported",
+    "shadowed": "{subject} {found} is hidden by {wanted}, which stands earlier on the path",
+    "extra": "{subject} {found} is installed; the model does not ask for it",
+    "expired": "the exception for {subject} expired on {wanted}; renew or remove it in pyproject.toml",
+    "python": "Python is {found}; the model wants {wanted}",
+    "implementation": "the interpreter is {found}; the model wants {wanted}",
+    "abi": "the interpreter takes extension modules for {found}; the model wants {wanted}",
+    "system": "the system is {found}; the model wants {wanted}",
+    "machine": "the machine is {found}; the model wants {wanted}",
+    "libc": "the C library is {found}; the model wants {wanted} or newer",
+    "unknown": "{subject} could not be checked: {found}",
+    "nothing": "no package is pinned, so none could be compared",
+}
+"""A sentence for each kind of finding."""

@@ -1,0 +1,126 @@
+"""How strictly an environment is held against a manifest: policies, and exceptions from them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from modelreg.environment.record import is_name, normalized
+from modelreg.errors import UsageError
+
+POLICIES: Mapping[str, str] = {
+    "exact": "what the model needs must be equal, the rest is told",
+    "all": "every pinned package must be equal",
+    "strict": "every package must be equal, down to its build, and none may be added",
+    "compatible": "as exact, but the packages that are named may have another release of the same series (PEP 440 ~=)",
+}
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """An exception for one package: its difference is told, and fails nothing, until the end of a day (UTC).
+
+    until: `YYYY-MM-DD`. version: what versions are excused (PEP 440 specifiers); None: any.
+    """
+
+    reason: str
+    until: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What fails. name: one of `POLICIES`. bends: the packages that `compatible` may bend for, by normalised name."""
+
+    name: str = "exact"
+    bends: frozenset[str] = frozenset()
+    waivers: Mapping[str, Waiver] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str, waivers: Mapping[str, Waiver] | None = None) -> "Policy":
+        """Read a policy as it is written on a command line: `exact`, `all`, `strict`, `compatible:numpy,pandas`.
+
+        Raises:
+            UsageError: it is none, or `compatible` names no package.
+        """
+        name, _, names = text.partition(":")
+        if name not in POLICIES or (names and name != "compatible"):
+            raise UsageError(f"there is no policy {text!r}; it is one of {', '.join(POLICIES)}")
+        bends = [one.strip() for one in names.split(",") if one.strip()]
+        if name == "compatible" and not bends:
+            raise UsageError("the policy compatible must name the packages it may bend for: compatible:numpy,pandas")
+        for one in bends:
+            if not is_name(one):
+                raise UsageError(f"{one!r} in the policy {text!r} names no package; write compatible:numpy,pandas")
+        return cls(name, frozenset(map(normalized, bends)), waivers or {})
+
+    @property
+    def all_count(self) -> bool:
+        """Whether every pin counts, whatever its role."""
+        return self.name in ("all", "strict")
+
+    @property
+    def strict(self) -> bool:
+        """Whether builds, patch levels of Python and packages that were added count, too."""
+        return self.name == "strict"
+
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        return f"{self.name}:{','.join(sorted(self.bends))}" if self.bends else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How an environment is checked: by which policy, for which group, and on which day (`YYYY-MM-DD`, UTC).
+
+    group: see `Expected.group`. allow_unchecked: what could not be checked fails nothing.
+    """
+
+    policy: Policy = field(default_factory=Policy)
+    group: str | None = None
+    today: str = ""
+    allow_unchecked: bool = False
+
+
+def read_waivers(table: Mapping[str, object]) -> dict[str, Waiver]:
+    """Read `[tool.modelreg.exceptions]`: `numpy = { reason = "…", until = "2026-12-31", version = "==2.1.1" }`.
+
+    Raises:
+        UsageError: one has no reason or no date, or is none at all.
+    """
+    return {normalized(name): _waiver(name, entry) for name, entry in table.items()}
+
+
+def _waiver(name: str, entry: object) -> Waiver:
+    example = f'{name} = {{ reason = "…", until = "2026-12-31" }}'
+    if not is_name(name) or not isinstance(entry, dict):
+        raise UsageError(f"the exception for {name!r} in pyproject.toml must be written {example}")
+    reason, until, version = entry.get("reason"), entry.get("until"), entry.get("version")
+    until = until if isinstance(until, str) else str(until or "")  # TOML has dates of its own
+    if not isinstance(reason, str) or not reason.strip() or not _is_date(until):
+        raise UsageError(f"the exception for {name} in pyproject.toml needs a reason and a date: {example}")
+    if version is not None and not _are_specifiers(version):
+        raise UsageError(f"the version of the exception for {name} in pyproject.toml must be written ==2.1.1 or >=2,<3")
+    if set(entry) - {"reason", "until", "version"}:
+        raise UsageError(f"the exception for {name} in pyproject.toml has fields that are not known; write {example}")
+    return Waiver(reason.strip(), until, version if isinstance(version, str) else None)
+
+
+def _is_date(text: str) -> bool:
+    # Imported here: few projects make exceptions.
+    from datetime import date
+
+    try:
+        return _DATE.fullmatch(text) is not None and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _are_specifiers(version: object) -> bool:
+    # Imported here: most exceptions name no version.
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        return isinstance(version, str) and len(SpecifierSet(version)) > 0
+    except InvalidSpecifier:
+        return False
