@@ -22,7 +22,7 @@ LAYERS = {
     "store": {"store"},
     "rules": {
         *("reference", "canonical", "fields", "records", "events", "layout", "formats", "times", "version"),
-        *("manifest", "search", "difference", "environment", "imports", "settings", "source", "lock"),
+        *("manifest", "search", "difference", "environment", "imports", "export", "lock", "settings", "source"),
     },
     "registry": {"registry"},
     "cli": {"cli"},
@@ -41,8 +41,9 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "google": "store/gcs",
     "rich": "cli/",
     "typer": "cli/",
-    "yaml": "manifest",
-    "packaging": ("environment/", "lock/", "search", "difference"),
+    "yaml": ("manifest", "export/conda"),
+    "tomli_w": "export/pylock",
+    "packaging": ("environment/", "export/", "lock/", "search", "difference"),
 }
 
 

@@ -181,8 +181,12 @@ def test_a_package_that_is_hidden_by_another_is_told(
 
 def test_the_places_of_packages_are_known_and_recorded_nowhere(place: Place) -> None:
     info = add(place.site, "pkg", "1.0")
+    egg = add(place.folder / "unpacked-1.0-py3.11.egg", "unpacked", "1.0", folder="EGG-INFO")
+    egg.joinpath("METADATA").rename(egg / "PKG-INFO")
+    place.site.joinpath("easy-install.pth").write_text(f"{egg.parent}\n", encoding="utf-8")
     captured = place.captured()
     assert Path(captured.places["pkg"]).samefile(info)
+    assert Path(captured.places["unpacked"]).samefile(egg)
     assert str(place.site) not in repr(captured.environment)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from modelreg.environment.finding import Severity as Severity
     from modelreg.environment.policy import Policy as Policy
     from modelreg.environment.policy import Waiver as Waiver
+    from modelreg.environment.rebuild import Rebuilt as Rebuilt
     from modelreg.environment.record import Environment as Environment
     from modelreg.environment.record import Origin as Origin
     from modelreg.environment.record import Package as Package
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
     from modelreg.errors import IntegrityError as IntegrityError
     from modelreg.errors import ModelregError as ModelregError
     from modelreg.errors import NotFoundError as NotFoundError
+    from modelreg.errors import PackageIndexError as PackageIndexError
     from modelreg.errors import StoreError as StoreError
     from modelreg.errors import UnsafePathError as UnsafePathError
     from modelreg.errors import UsageError as UsageError
+    from modelreg.export import Exported as Exported
     from modelreg.manifest import Manifest as Manifest
     from modelreg.progress import Progress as Progress
     from modelreg.reference import Reference as Reference
@@ -53,6 +56,7 @@ _HOMES = {
     "modelreg.environment.compare": ("Comparison",),
     "modelreg.environment.finding": ("Finding", "Role", "Severity"),
     "modelreg.environment.policy": ("Policy", "Waiver"),
+    "modelreg.environment.rebuild": ("Rebuilt",),
     "modelreg.environment.record": ("Environment", "Origin", "Package", "Platform", "Python"),
     "modelreg.errors": (
         "AccessDeniedError",
@@ -62,10 +66,12 @@ _HOMES = {
         "IntegrityError",
         "ModelregError",
         "NotFoundError",
+        "PackageIndexError",
         "StoreError",
         "UnsafePathError",
         "UsageError",
     ),
+    "modelreg.export": ("Exported",),
     "modelreg.manifest": ("Manifest",),
     "modelreg.progress": ("Progress",),
     "modelreg.reference": ("Reference",),

@@ -19,7 +19,7 @@ class UsageError(ModelregError):
 
 
 class EnvironmentMismatchError(ModelregError):
-    """The environment does not fit the manifest, or could not be checked in full."""
+    """The environment does not fit the manifest, or could not be checked, exported or made in full."""
 
     exit_code = 3
 
@@ -60,6 +60,12 @@ class AccessDeniedError(ModelregError):
 
 class StoreError(ModelregError):
     """The store cannot be reached, is full, or cannot be trusted."""
+
+    exit_code = 8
+
+
+class PackageIndexError(ModelregError):
+    """A package index cannot be reached, or what it serves cannot be installed."""
 
     exit_code = 8
 

@@ -49,6 +49,27 @@ def pieces(path: Path) -> Iterator[bytes]:
         raise _unreadable(path, error) from None
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all; one that is there is replaced.
+
+    Raises:
+        NotFoundError, AccessDeniedError, ModelregError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(f"there is no folder {path.parent} to write {path.name} to") from None
+    except PermissionError:
+        raise AccessDeniedError(f"no permission to write {path}") from None
+    except OSError as error:
+        raise ModelregError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
 def _open_regular(path: str, flags: int) -> int:
     """Open a regular file and nothing else: no symlink, and no pipe, where opening would wait for a writer."""
     descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

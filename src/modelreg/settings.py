@@ -40,6 +40,16 @@ def registry_url(explicit: str | None = None) -> str:
     return str(Path(platformdirs.user_data_dir("modelreg", appauthor=False), "registry"))
 
 
+def cache_folder() -> Path:
+    """Return the user's folder for what can be made again: MODELREG_CACHE, else the one that the system has for it."""
+    folder = os.environ.get("MODELREG_CACHE")
+    if folder:
+        return Path(folder).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("modelreg", appauthor=False))
+
+
 def bucket_settings(url: str, known: Mapping[str, type]) -> dict[str, Any]:
     """Return what the user's config file says of a bucket's registry, under `[registries."s3://bucket/folder"]`.
 

@@ -12,6 +12,7 @@ from modelreg import (
     ConflictError,
     Environment,
     EnvironmentReport,
+    Exported,
     Finding,
     IntegrityError,
     Interpreter,
@@ -24,6 +25,7 @@ from modelreg import (
     Progress,
     Pulled,
     Python,
+    Rebuilt,
     Reference,
     Registered,
     Registry,
@@ -128,4 +130,14 @@ except ConflictError as error:
 registry.register("model.pkl", metrics={"auc": None})  # type: ignore[dict-item]
 registry.pull(3)  # type: ignore[arg-type]
 version.digest = "sha256:0"  # type: ignore[misc]
+exported = registry.export("fraud:3", "pylock", group="serve", allow_missing=True, prove=True, installer="uv")
+assert_type(exported, Exported)
+assert_type(exported.text, str)
+assert_type(exported.missing, Mapping[str, str])
+
+rebuilt = registry.create_env("fraud:3", Path("serving/.venv"), group="serve", python="python3.11", tell=print)
+assert_type(rebuilt, Rebuilt)
+assert_type(rebuilt.python, Path)
+assert_type(rebuilt.comparison, Comparison)
+
 registry.verify_env("fraud").fits = True  # type: ignore[misc]

@@ -9,7 +9,10 @@ from modelreg.cli.output import count_text, minute, print_json, print_table, say
 from modelreg.version import Model, State, Version
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from modelreg.environment.capture import Capture
+    from modelreg.export import Exported
     from modelreg.registry import Registry
     from modelreg.registry.register import Registered
 
@@ -66,6 +69,33 @@ def registered_json(registered: "Registered") -> dict[str, object]:
         **version_json(registered.version),
         "new": registered.created,
         "uploaded": registered.uploaded,
+    }
+
+
+def exported_json(exported: "Exported", file: "Path | None") -> dict[str, object]:
+    """Return the answer of `export`; the text itself where it went into no file."""
+    from dataclasses import asdict
+
+    selection = exported.subject.selection
+    return {
+        "reference": exported.subject.reference,
+        "format": exported.form,
+        "group": selection.group,
+        **({"text": exported.text} if file is None else {"file": str(file)}),
+        "packages": [
+            {
+                "name": pin.name,
+                "version": pin.version or None,
+                "requirement": pin.requirement,
+                "groups": list(pin.groups),
+                "declared": pin.declared,
+                "files": [asdict(archive) for archive in exported.archives.of(pin)],
+            }
+            for pin in selection.pins
+        ],
+        "missing": dict(exported.missing),
+        "left_out": list(selection.tooling),
+        "notes": list(exported.notes),
     }
 
 

@@ -17,6 +17,8 @@ from modelreg.cli.copy import copy
 from modelreg.cli.delete import delete
 from modelreg.cli.diff import diff
 from modelreg.cli.doctor import doctor
+from modelreg.cli.env import env
+from modelreg.cli.export import export
 from modelreg.cli.gc import gc
 from modelreg.cli.history import history
 from modelreg.cli.init import init
@@ -43,6 +45,7 @@ for name, command in (
     ("pull", pull),
     ("verify-env", verify_env),
     ("show", show),
+    ("export", export),
     ("diff", diff),
     ("history", history),
     ("annotate", annotate),
@@ -55,6 +58,7 @@ for name, command in (
 ):
     app.command(name)(command)
 app.add_typer(alias, name="alias")
+app.add_typer(env, name="env")
 
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)

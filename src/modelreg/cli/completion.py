@@ -91,6 +91,18 @@ def complete_deleted(ctx: typer.Context, incomplete: str) -> list[str]:
     return [reference for reference in deleted if reference.startswith(incomplete)]
 
 
+def complete_format(incomplete: str) -> list[str]:
+    """Return the formats of `export`."""
+    from modelreg.export import FORMATS
+
+    return [form for form in FORMATS if form.startswith(incomplete)]
+
+
+def complete_group(incomplete: str) -> list[str]:
+    """Return the groups there can be."""
+    return [group for group in ("base", "train", "serve") if group.startswith(incomplete)]
+
+
 def complete_bash(app: Callable[[], object]) -> str:
     """Answer bash, which cuts words at `:`, `@` and `=` and replaces only what comes after the last of them.
 

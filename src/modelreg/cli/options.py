@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from modelreg.cli.completion import complete_alias, complete_model, complete_reference
+from modelreg.cli.completion import complete_alias, complete_group, complete_model, complete_reference
 
 RegistryOption = Annotated[
     str | None,
@@ -49,6 +49,31 @@ ReferenceArgument = Annotated[
         autocompletion=complete_reference,
         show_default=False,
     ),
+]
+ReferenceOrPathArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="REF",
+        help="fraud (the latest), fraud:3, fraud@production or fraud@sha256:…; or the path of a pulled folder or "
+        "manifest, which needs no registry.",
+        autocompletion=complete_reference,
+        show_default=False,
+    ),
+]
+GroupOption = Annotated[
+    str | None,
+    typer.Option(
+        "--group",
+        metavar="GROUP",
+        help="base, train or serve: what it needs, with what base holds. Default: everything.",
+        autocompletion=complete_group,
+    ),
+]
+AllowMissingOption = Annotated[
+    bool, typer.Option("--allow-missing", help="Leave out what cannot be had elsewhere, and name it.")
+]
+InstallerOption = Annotated[
+    str | None, typer.Option("--installer", metavar="NAME", help="uv or pip. Default: uv where there is one, else pip.")
 ]
 ModelArgument = Annotated[
     str | None,

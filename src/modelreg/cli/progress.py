@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,12 @@ def shown(*, quiet: bool) -> Iterator[ProgressCallback | None]:
         yield drawing.update
     finally:
         drawing.end()
+
+
+def steps(*, quiet: bool) -> Callable[[str], None]:
+    """Return what tells a person at a terminal of each step; elsewhere nobody is told."""
+    shown = not quiet and sys.stderr.isatty()
+    return say if shown else lambda _: None
 
 
 class _Log:

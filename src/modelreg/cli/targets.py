@@ -1,4 +1,4 @@
-"""What `verify-env` is to check: references, pulled manifests, or what the project names."""
+"""What commands are about: references, pulled manifests, or what the project names."""
 
 import os
 from dataclasses import dataclass, replace
@@ -13,17 +13,19 @@ from modelreg.settings import project_exceptions, project_line, project_models
 
 if TYPE_CHECKING:
     from modelreg.environment.policy import Terms
+    from modelreg.export.subject import Subject
     from modelreg.registry.verify import EnvironmentReport
 
 
 def reports(
-    references: list[str], python: str | None, registry: str | None, terms: "Terms"
+    references: list[str], python: str | None, registry: str | None, terms: "Terms", lock: str | None = None
 ) -> "list[EnvironmentReport]":
-    """Check each model that is named, or else found, against one environment.
+    """Check each model that is named, or else found, against one environment, or against a lock file.
 
     Raises:
-        UsageError: there is nothing to check.
+        UsageError: there is nothing to check, or both an environment and a lock.
     """
+    from modelreg.lock.reading import LockFile
     from modelreg.registry.verify import read_pulled, verify_pulled
 
     wanted = [Wanted(reference) for reference in references] or _of_the_project() or _pulled_below(Path())
@@ -32,20 +34,24 @@ def reports(
             "nothing to check: name a version (modelreg verify-env fraud:3), list models under [tool.modelreg.models] "
             f"in pyproject.toml, or run it where a {MANIFEST} was pulled"
         )
-    captured = capture(find_interpreter(python), in_process=True, whole=False)
+    if lock is not None and python is not None:
+        raise UsageError("--lock checks what is not built yet, and --python what is; give one of them")
+    captured = None if lock is not None else capture(find_interpreter(python), in_process=True, whole=False)
     found = []
     for one in wanted:
         if _is_path(one.reference):
-            report = verify_pulled(read_pulled(Path(one.reference)), captured, terms)
+            checked = captured or LockFile(Path(lock or ""))
+            report = verify_pulled(read_pulled(Path(one.reference)), checked, terms)
         else:
             report = Registry.open(registry).verify_env(
                 one.reference,
                 environment=captured,
+                lock=lock,
                 policy=terms.policy,
                 group=terms.group,
                 allow_unchecked=terms.allow_unchecked,
             )
-        found.append(replace(report, where=one.where))
+        found.append(report if lock is not None else replace(report, where=one.where))
     return found
 
 
@@ -75,6 +81,21 @@ def _of_the_project() -> list[Wanted]:
         Wanted(f"{model}{'' if version[:1] in ('@', ':') else ':'}{version}", project_line(model))
         for model, version in models.items()
     ]
+
+
+def subject(reference: str, group: str | None, registry: str | None) -> "Subject":
+    """Return what is to be exported or made anew: a version of the registry, or a pulled one.
+
+    Raises:
+        UsageError, NotFoundError: there is no such version, or it has no such group.
+    """
+    from modelreg.export.subject import subject_of
+
+    if not _is_path(reference):
+        return subject_of(Registry.open(registry).show(reference), group)
+    from modelreg.registry.verify import read_pulled
+
+    return subject_of(read_pulled(Path(reference)), group)
 
 
 def _pulled_below(folder: Path) -> list[Wanted]:

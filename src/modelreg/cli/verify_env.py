@@ -28,6 +28,14 @@ def verify_env(
         ),
     ] = None,
     python: PythonOption = None,
+    lock: Annotated[
+        str | None,
+        typer.Option(
+            "--lock",
+            metavar="FILE",
+            help="A requirements.txt, pylock.toml or uv.lock that an environment is to be built from.",
+        ),
+    ] = None,
     group: GroupCheckOption = None,
     policy: PolicyOption = "exact",
     allow_unchecked: Annotated[
@@ -51,7 +59,7 @@ def verify_env(
 
     if json:
         form = Form.JSON
-    found = reports(references or [], python, registry, terms(policy, group, allow_unchecked=allow_unchecked))
+    found = reports(references or [], python, registry, terms(policy, group, allow_unchecked=allow_unchecked), lock)
     print_reports(found, form, quiet=quiet)
     if not all(report.fits for report in found):
         raise typer.Exit(3)

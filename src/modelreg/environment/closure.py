@@ -65,6 +65,11 @@ class Edges:
         installed = names.intersection(self._requires)
         return Closure(installed, names - installed, frozenset(unknown))
 
+    def direct(self, name: str) -> list[str]:
+        """Return the names of what a package needs itself, without any extra, sorted; nothing where it does not say."""
+        wanted = self._needed(name, "", set()) if self._requires.get(name) is not None else ()
+        return sorted({one.name for one in wanted})
+
     def extras_of(self, name: str) -> frozenset[str]:
         """Return the extras that a package's requirements are sorted by."""
         asked = (extra_of(line.marker) for line in self._lines(name) or ())

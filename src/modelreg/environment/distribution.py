@@ -62,7 +62,8 @@ def read_distributions(found: Iterable[Mapping[str, Any]]) -> Distributions:
         first = packages.setdefault(package.name, package)
         if first is package:
             folders[package.name] = folder
-            places[package.name] = str(PurePath(folder, dist["file"]))
+            # An unpacked egg is named by its own folder.
+            places[package.name] = str(PurePath(folder, "EGG-INFO" if folder.endswith(".egg") else dist["file"]))
             if package.origin is not None and package.origin.kind == "editable":
                 editable[package.name] = folder if folder in linked else _local_folder(dist) or folder
             continue

@@ -96,8 +96,11 @@ def declared_package(requirement: str) -> Package:
     if address is None:
         raise UsageError(f"the requirement {requirement!r} is not exact; register the model again with an exact one")
     name, vcs, url = normalized(address["name"]), address["vcs"], address["url"]
+    more = dict(part.split("=", 1) for part in (address["more"] or "").split("&") if "=" in part)
+    folder = more.get("subdirectory")
     if vcs is None:
-        sha256 = (address["more"] or "").partition("sha256=")[2][:64] or None
-        return Package(name, "", address["name"], Origin("archive", url, sha256=sha256))
-    repository, _, commit = url.rpartition("@")
-    return Package(name, "", address["name"], Origin("vcs", repository, vcs, commit))
+        origin = Origin("archive", url, subdirectory=folder, sha256=more.get("sha256"))
+    else:
+        repository, _, commit = url.rpartition("@")
+        origin = Origin("vcs", repository, vcs, commit, subdirectory=folder)
+    return Package(name, "", address["name"], origin)

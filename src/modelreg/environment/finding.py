@@ -87,6 +87,9 @@ SENTENCES: Mapping[str, str] = {
     "system": "the system is {found}; the model wants {wanted}",
     "machine": "the machine is {found}; the model wants {wanted}",
     "libc": "the C library is {found}; the model wants {wanted} or newer",
+    "file": "{subject} is not locked to the file that the model was installed with, sha256 {wanted}",
+    "locked-python": "the lock is for Python {found}; the model wants {wanted}",
+    "locked-platform": "the lock is for {found}; the model wants {wanted}",
     "unknown": "{subject} could not be checked: {found}",
     "nothing": "no package is pinned, so none could be compared",
 }

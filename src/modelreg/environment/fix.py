@@ -14,7 +14,7 @@ _UNINSTALLABLE: Mapping[str, str] = {
     "system": "a command cannot change the system; the model wants {wanted}",
     "machine": "a command cannot change the machine; the model wants {wanted}",
     "libc": "a command cannot change the C library; the model wants {wanted} or newer",
-    "shadowed": "{subject} is hidden by {wanted}, which stands earlier on the path; take that off the path (PYTHONPATH)",
+    "shadowed": "{subject} is hidden by {wanted}, which stands earlier on the path; take that off it (PYTHONPATH)",
     "extra": "{subject} {found} stays: the command removes nothing; uninstall it",
 }
 _ORIGINS = {"conda": "conda", "distribution": "the system's own packages"}
@@ -22,7 +22,7 @@ _ORIGINS = {"conda": "conda", "distribution": "the system's own packages"}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the command is to install. tool: `pip`, that of the environment itself, or `uv`. python: its interpreter."""
+    """Where the command is to install. tool: `pip`, its own, or `uv`. python: its interpreter."""
 
     python: str
     tool: str
@@ -98,7 +98,7 @@ def _needs(packages: Iterable[Package]) -> Iterator[str]:
             yield f"{name} came from {_ORIGINS[kind]}; the command takes that version from an index"
         elif not kind and "+" in package.version:
             label = package.version.partition("+")[2]
-            yield f"{name} {package.version} has the local label {label}, which PyPI has not; add --index-url of its index"
+            yield f"{name} {package.version} has the label {label}, which PyPI has not; add the --index-url of its index"
 
 
 def _command(packages: list[Package], place: Place, *, again: bool) -> tuple[str, ...]:
@@ -107,18 +107,7 @@ def _command(packages: list[Package], place: Place, *, again: bool) -> tuple[str
     if not requirements:
         return ()
     if place.tool == "uv":
-        return (
-            "uv",
-            "pip",
-            "install",
-            "--python",
-            place.python,
-            "--no-deps",
-            *_if("--reinstall", again),
-            *requirements,
-        )
-    return (place.python, "-m", "pip", "install", "--no-deps", *_if("--force-reinstall", again), *requirements)
-
-
-def _if(option: str, wanted: bool) -> tuple[str, ...]:  # noqa: FBT001  # it is what the option depends on
-    return (option,) if wanted else ()
+        start, replacing = ("uv", "pip", "install", "--python", place.python, "--no-deps"), "--reinstall"
+    else:
+        start, replacing = (place.python, "-m", "pip", "install", "--no-deps"), "--force-reinstall"
+    return (*start, *([replacing] if again else []), *requirements)

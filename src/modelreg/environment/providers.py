@@ -99,7 +99,7 @@ class _Installed:
 
     def __init__(self, name: str, place: Path) -> None:
         self.name = name
-        self._place = place.parent / "EGG-INFO" if place.suffix == ".egg" else place
+        self._place = place
 
     @cached_property
     def _record(self) -> bytes:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from modelreg.difference import Change
     from modelreg.environment.capture import Capture
     from modelreg.environment.policy import Policy
+    from modelreg.environment.rebuild import Rebuilt
+    from modelreg.export import Exported
     from modelreg.files import SourceTree
     from modelreg.manifest import Manifest
     from modelreg.registry.alias import Alias, Moved
@@ -261,6 +263,7 @@ class Registry:
         *,
         python: str | PathLike[str] | None = None,
         environment: "Capture | None" = None,
+        lock: str | PathLike[str] | None = None,
         policy: "str | Policy" = "exact",
         group: str | None = None,
         allow_unchecked: bool = False,
@@ -268,22 +271,82 @@ class Registry:
         """Compare an environment with the one that a version was registered with.
 
         python: the interpreter whose environment is captured; see `find_interpreter`. `environment`: one captured
-        already. policy: what fails; see `Policy.parse`. group: what the environment is for; without it `serve`, where
+        already. lock: a requirements.txt, pylock.toml or uv.lock, of which nothing has been built yet, instead.
+        policy: what fails; see `Policy.parse`. group: what the environment is for; without it `serve`, where
         the model has that group. allow_unchecked: what could not be checked fails nothing.
 
         Raises:
             UsageError, NotFoundError: as `resolve`; there is no such policy or group.
-            EnvironmentUnreadableError: the environment cannot be captured.
+            EnvironmentUnreadableError: the environment cannot be captured, or the lock not be read.
         """
         from modelreg.environment.capture import capture, find_interpreter
+        from modelreg.lock.reading import LockFile
         from modelreg.registry.show import read_environment
         from modelreg.registry.verify import todays, verify_version
 
         version = reference if isinstance(reference, Version) else self.resolve(reference)
         terms = todays(policy, group, allow_unchecked=allow_unchecked)
-        captured = environment or capture(find_interpreter(python), whole=False)
+        checked = LockFile(Path(lock)) if lock is not None else None
+        captured = checked or environment or capture(find_interpreter(python), whole=False)
         model = ModelReader(self._store, version.model)
         return verify_version(version, captured, model, lambda other: read_environment(self._store, other)[1], terms)
+
+    def export(
+        self,
+        reference: str | Reference | Version,
+        form: str = "requirements",
+        *,
+        group: str | None = None,
+        allow_missing: bool = False,
+        prove: bool = False,
+        installer: str | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> "Exported":
+        """Write a version's environment in another tool's format (`modelreg.export.FORMATS`).
+
+        group: `base`, `train` or `serve`, each with what `base` holds; everything when not given. The rest as
+        `modelreg.export.export`.
+
+        Raises:
+            UsageError, NotFoundError: as `resolve`; no such format or group.
+            EnvironmentMismatchError: it would lack a package.
+            PackageIndexError: the index cannot be asked for digests.
+        """
+        from modelreg.export import export
+        from modelreg.export.subject import subject_of
+
+        subject = subject_of(self.show(reference), group)
+        return export(subject, form, allow_missing=allow_missing, prove=prove, installer=installer, tell=tell)
+
+    def create_env(
+        self,
+        reference: str | Reference | Version,
+        folder: str | PathLike[str],
+        *,
+        group: str | None = None,
+        python: str | PathLike[str] | None = None,
+        installer: str | None = None,
+        allow_missing: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> "Rebuilt":
+        """Make a virtual environment that holds what a version was registered with, and verify it.
+
+        folder: new or empty; where it holds this environment already, it is left as it is. group: as in `export`.
+        python: the interpreter to make it with; the recorded version is looked for when not given. installer: `uv` or
+        `pip`; uv where there is one. allow_missing: leave out what cannot be had elsewhere. tell: is told of each step.
+
+        Raises:
+            ConflictError: the folder holds something else.
+            EnvironmentMismatchError: it would lack a package, or what was installed does not fit and was removed.
+            NotFoundError: no such Python, or no index has a pin; also as `resolve`.
+            PackageIndexError: an index cannot be reached, or what it serves cannot be installed.
+        """
+        from modelreg.export.subject import subject_of
+        from modelreg.registry.env import create
+
+        subject = subject_of(self.show(reference), group)
+        base = None if python is None else Path(python)
+        return create(subject, Path(folder), python=base, installer=installer, allow_missing=allow_missing, tell=tell)
 
     def history(self, model: str) -> "tuple[Happening, ...]":
         """Return what happened to a model, oldest first.

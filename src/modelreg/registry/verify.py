@@ -11,10 +11,14 @@ from modelreg.environment.finding import Finding, Role
 from modelreg.environment.policy import Policy, Terms
 from modelreg.environment.record import Environment, Origin, Package
 from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError
+from modelreg.lock.reading import LockFile
 from modelreg.manifest import PulledManifest
 from modelreg.paths import MANIFEST
 from modelreg.registry.model import ModelReader
 from modelreg.version import Version
+
+LOCK = "lock"
+"""The kind of capture that a lock file is taken for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class EnvironmentReport:
     """Whether a captured environment fits a version, and every difference.
 
     where: the file and the line that ask for this check, where they do; lines: those that a finding is about, by its
-    subject, as in a lock file.
+    subject, as in a lock file. wanted: the packages that were compared, as the version pins them, by name.
     """
 
     reference: str
@@ -30,11 +34,13 @@ class EnvironmentReport:
     capture: Capture
     where: tuple[str, int] | None = None
     lines: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    wanted: Mapping[str, Package] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
         """What was checked, as a sentence names it: `serving/.venv (Python 3.11.7)`."""
-        return f"{self.capture.prefix} (Python {self.capture.environment.python.version})"
+        python = f"Python {self.capture.environment.python.version}"
+        return f"{self.capture.prefix} ({'for ' if self.capture.kind == LOCK else ''}{python})"
 
     @property
     def fits(self) -> bool:
@@ -49,7 +55,7 @@ class EnvironmentReport:
 
 def verify_version(
     version: Version,
-    capture: Capture,
+    capture: Capture | LockFile,
     model: ModelReader,
     environment_of: Callable[[Version], Environment],
     terms: Terms | None = None,
@@ -77,7 +83,9 @@ def verify_version(
     return _dated(report, {name: _said(since.reference, since.created) for name, since in first.items()})
 
 
-def verify_pulled(manifest: PulledManifest, capture: Capture, terms: Terms | None = None) -> EnvironmentReport:
+def verify_pulled(
+    manifest: PulledManifest, capture: Capture | LockFile, terms: Terms | None = None
+) -> EnvironmentReport:
     """Compare an environment with what a pulled manifest says, without the registry.
 
     Raises:
@@ -102,10 +110,25 @@ def todays(policy: str | Policy = "exact", group: str | None = None, *, allow_un
     return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked)
 
 
-def _report(reference: str, expected: Expected, capture: Capture, terms: Terms | None) -> EnvironmentReport:
+def _report(reference: str, expected: Expected, capture: Capture | LockFile, terms: Terms | None) -> EnvironmentReport:
     terms = terms or todays()
-    found = _with_records(expected, capture, terms)
-    return EnvironmentReport(reference, compare(expected, found, terms, capture.duplicates), capture)
+    if isinstance(capture, LockFile):
+        return _lock_report(reference, expected, capture, terms)
+    comparison = compare(expected, _with_records(expected, capture, terms), terms, capture.duplicates)
+    return EnvironmentReport(reference, comparison, capture, wanted=_wanted(expected, comparison))
+
+
+def _lock_report(reference: str, expected: Expected, file: LockFile, terms: Terms) -> EnvironmentReport:
+    # Imported here: most checks are of an environment.
+    from modelreg.lock.comparing import compare_lock
+
+    lock, environment, comparison = compare_lock(file, expected, terms)
+    where, wanted = (lock.path, 1), _wanted(expected, comparison)
+    return EnvironmentReport(reference, comparison, Capture(environment, LOCK, lock.path), where, lock.lines, wanted)
+
+
+def _wanted(expected: Expected, comparison: Comparison) -> Mapping[str, Package]:
+    return {name: pin.package for name, pin in expected.pins(comparison.terms.group).items()}
 
 
 def _with_records(expected: Expected, capture: Capture, terms: Terms) -> Environment:

@@ -31,6 +31,7 @@ def _result(report: "EnvironmentReport") -> dict[str, object]:
         "compared": comparison.compared,
         "roles": dict(Counter(comparison.roles.values())),
         "ignored": list(comparison.ignored),
+        "unsaid": list(comparison.unsaid),
         "counts": {severity.value: comparison.count(severity) for severity in Severity},
         "findings": [asdict(finding) | {"message": str(finding)} for finding in comparison.findings],
     }
