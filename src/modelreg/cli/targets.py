@@ -25,8 +25,7 @@ def reports(
     Raises:
         UsageError: there is nothing to check, or both an environment and a lock.
     """
-    from modelreg.lock.reading import LockFile
-    from modelreg.registry.verify import read_pulled, verify_pulled
+    from modelreg.registry.verify import lock_file, read_pulled, verify_pulled
 
     wanted = [Wanted(reference) for reference in references] or _of_the_project() or _pulled_below(Path())
     if not wanted:
@@ -40,7 +39,7 @@ def reports(
     found = []
     for one in wanted:
         if _is_path(one.reference):
-            checked = captured or LockFile(Path(lock or ""))
+            checked = captured or lock_file(lock or "")
             report = verify_pulled(read_pulled(Path(one.reference)), checked, terms)
         else:
             report = Registry.open(registry).verify_env(

@@ -41,6 +41,13 @@ def verify_env(
     allow_unchecked: Annotated[
         bool, typer.Option("--allow-unchecked", help="Let pass what could not be checked; it is still told.")
     ] = False,
+    fix_command: Annotated[
+        bool,
+        typer.Option(
+            "--fix-command",
+            help="Print the one pip or uv command that puts the environment right, and nothing else to stdout.",
+        ),
+    ] = False,
     registry: RegistryOption = None,
     form: Annotated[
         Form, typer.Option("--format", help="Text for people, or what scripts and CI systems read.")
@@ -60,6 +67,15 @@ def verify_env(
     if json:
         form = Form.JSON
     found = reports(references or [], python, registry, terms(policy, group, allow_unchecked=allow_unchecked), lock)
-    print_reports(found, form, quiet=quiet)
+    if fix_command:
+        from modelreg.cli.fixing import fix_of, print_fix
+
+        fix = fix_of(found)
+        if form is Form.JSON:
+            print_reports(found, form, fix=fix)
+        else:
+            print_fix(fix)
+    else:
+        print_reports(found, form, quiet=quiet)
     if not all(report.fits for report in found):
         raise typer.Exit(3)

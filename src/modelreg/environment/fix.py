@@ -98,7 +98,7 @@ def _needs(packages: Iterable[Package]) -> Iterator[str]:
             yield f"{name} came from {_ORIGINS[kind]}; the command takes that version from an index"
         elif not kind and "+" in package.version:
             label = package.version.partition("+")[2]
-            yield f"{name} {package.version} has the label {label}, which PyPI has not; add the --index-url of its index"
+            yield f"{name} {package.version} has the label {label}, which PyPI has not; add its --index-url"
 
 
 def _command(packages: list[Package], place: Place, *, again: bool) -> tuple[str, ...]:
@@ -106,6 +106,7 @@ def _command(packages: list[Package], place: Place, *, again: bool) -> tuple[str
     requirements = tuple(requirement for package in packages if (requirement := package.requirement))
     if not requirements:
         return ()
+    start: tuple[str, ...]
     if place.tool == "uv":
         start, replacing = ("uv", "pip", "install", "--python", place.python, "--no-deps"), "--reinstall"
     else:

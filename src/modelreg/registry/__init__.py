@@ -280,16 +280,15 @@ class Registry:
             EnvironmentUnreadableError: the environment cannot be captured, or the lock not be read.
         """
         from modelreg.environment.capture import capture, find_interpreter
-        from modelreg.lock.reading import LockFile
         from modelreg.registry.show import read_environment
-        from modelreg.registry.verify import todays, verify_version
+        from modelreg.registry.verify import lock_file, todays, verify_version
 
         version = reference if isinstance(reference, Version) else self.resolve(reference)
         terms = todays(policy, group, allow_unchecked=allow_unchecked)
-        checked = LockFile(Path(lock)) if lock is not None else None
-        captured = checked or environment or capture(find_interpreter(python), whole=False)
+        checked = environment if lock is None else lock_file(lock)
+        checked = checked or capture(find_interpreter(python), whole=False)
         model = ModelReader(self._store, version.model)
-        return verify_version(version, captured, model, lambda other: read_environment(self._store, other)[1], terms)
+        return verify_version(version, checked, model, lambda other: read_environment(self._store, other)[1], terms)
 
     def export(
         self,

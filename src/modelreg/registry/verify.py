@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, compare
@@ -11,11 +13,13 @@ from modelreg.environment.finding import Finding, Role
 from modelreg.environment.policy import Policy, Terms
 from modelreg.environment.record import Environment, Origin, Package
 from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError
-from modelreg.lock.reading import LockFile
 from modelreg.manifest import PulledManifest
 from modelreg.paths import MANIFEST
 from modelreg.registry.model import ModelReader
 from modelreg.version import Version
+
+if TYPE_CHECKING:
+    from modelreg.lock.reading import LockFile
 
 LOCK = "lock"
 """The kind of capture that a lock file is taken for."""
@@ -55,7 +59,7 @@ class EnvironmentReport:
 
 def verify_version(
     version: Version,
-    capture: Capture | LockFile,
+    capture: "Capture | LockFile",
     model: ModelReader,
     environment_of: Callable[[Version], Environment],
     terms: Terms | None = None,
@@ -84,7 +88,7 @@ def verify_version(
 
 
 def verify_pulled(
-    manifest: PulledManifest, capture: Capture | LockFile, terms: Terms | None = None
+    manifest: PulledManifest, capture: "Capture | LockFile", terms: Terms | None = None
 ) -> EnvironmentReport:
     """Compare an environment with what a pulled manifest says, without the registry.
 
@@ -95,6 +99,14 @@ def verify_pulled(
     report = _report(manifest.reference, expected, capture, terms)
     said = _said(manifest.reference, manifest.created)
     return _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
+
+
+def lock_file(path: str | PathLike[str]) -> "LockFile":
+    """Return a lock file, which is read when it is compared."""
+    # Imported here: most checks are of an environment.
+    from modelreg.lock.reading import LockFile
+
+    return LockFile(Path(path))
 
 
 def todays(policy: str | Policy = "exact", group: str | None = None, *, allow_unchecked: bool = False) -> Terms:
@@ -110,16 +122,17 @@ def todays(policy: str | Policy = "exact", group: str | None = None, *, allow_un
     return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked)
 
 
-def _report(reference: str, expected: Expected, capture: Capture | LockFile, terms: Terms | None) -> EnvironmentReport:
+def _report(
+    reference: str, expected: Expected, capture: "Capture | LockFile", terms: Terms | None
+) -> EnvironmentReport:
     terms = terms or todays()
-    if isinstance(capture, LockFile):
+    if not isinstance(capture, Capture):
         return _lock_report(reference, expected, capture, terms)
     comparison = compare(expected, _with_records(expected, capture, terms), terms, capture.duplicates)
     return EnvironmentReport(reference, comparison, capture, wanted=_wanted(expected, comparison))
 
 
-def _lock_report(reference: str, expected: Expected, file: LockFile, terms: Terms) -> EnvironmentReport:
-    # Imported here: most checks are of an environment.
+def _lock_report(reference: str, expected: Expected, file: "LockFile", terms: Terms) -> EnvironmentReport:
     from modelreg.lock.comparing import compare_lock
 
     lock, environment, comparison = compare_lock(file, expected, terms)
