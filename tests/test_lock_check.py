@@ -44,7 +44,8 @@ def test_a_lock_of_the_very_pins_fits_and_says_what_it_does_not_say() -> None:
     assert comparison.fits
     assert found(comparison) == {"gunicorn": ("info", "extra")}
     assert comparison.compared == 2
-    assert "does not say for which Python it is" in comparison.unsaid[0]
+    said = "the exact Python and the platform were not compared, as requirements.txt does not say them"
+    assert comparison.unsaid == (said,)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,12 @@ def test_a_commit_or_a_file_stands_for_the_version_that_the_lock_does_not_say() 
     assert found(checked("-e ./x\nnumpy==2.1.0\n", expected(Package("x", "1.0"), NUMPY))) == {"x": ("error", "origin")}
     Path("x/pyproject.toml").write_text('[project]\nname = "x"\nversion = "1.0"\n', encoding="utf-8")
     assert checked("-e ./x\nnumpy==2.1.0\n", expected(linked, NUMPY)).findings == ()
+
+
+def test_a_package_of_an_index_whose_version_the_lock_does_not_say_is_unchecked() -> None:
+    text = 'lock-version = "1.0"\n[[packages]]\nname = "numpy"\nsdist = { url = "https://h/odd.zip" }\n'
+    text += '[[packages]]\nname = "scikit-learn"\nversion = "1.5.2"\nsdist = { url = "https://h/s.zip" }\n'
+    assert found(checked(text, expected(SKLEARN, NUMPY), name="pylock.toml")) == {"numpy": ("unchecked", "unknown")}
 
 
 def test_the_file_that_was_installed_must_be_among_those_that_are_listed() -> None:
@@ -205,7 +212,7 @@ def test_json_and_a_pulled_manifest_take_a_lock_as_well(quick: Run, fraud: Regis
     ran = quick("verify-env", "./pulled", "--lock", "requirements.txt", "--json")
     (result,) = json.loads(ran.out)["results"]
     assert (ran.code, result["environment"], result["fits"]) == (0, "requirements.txt", True)
-    assert result["unsaid"][0].startswith("requirements.txt was read for the model's own Python and platform")
+    assert result["unsaid"][0].startswith("the exact Python and the platform were not compared")
 
 
 def test_the_api_takes_a_lock_in_place_of_an_environment(fraud: Registry) -> None:

@@ -1,5 +1,6 @@
 """What a requirements.txt would install, before anything is built."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from environments import make_place, make_wheel
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from modelreg import Environment, Package, Platform, Python
 from modelreg.errors import EnvironmentUnreadableError, ModelregError, NotFoundError, UsageError
@@ -229,6 +232,37 @@ def test_what_no_installer_would_take_is_one_error_with_exit_4(text: str | bytes
     assert error.value.exit_code == 4
     assert said in str(error.value)
     assert len(str(error.value)) < 400
+
+
+def test_inclusions_without_end_or_of_names_that_no_system_has_are_errors() -> None:
+    for number in range(300):
+        Path(f"{number}.txt").write_text(f"-r {number + 1}.txt\n", encoding="utf-8")
+    Path("300.txt").write_text("", encoding="utf-8")
+    for text in ("-r 0.txt\n", f"-r {'x' * 5000}\n", "-r ''\n", "-r\n"):
+        with pytest.raises(ModelregError) as error:
+            lock(text)
+        assert error.value.exit_code == 4
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets few people make links")
+def test_a_link_that_leads_to_itself_is_not_followed_for_ever() -> None:
+    Path("loop.txt").symlink_to("loop.txt")
+    with pytest.raises(NotFoundError, match="which is no file"):
+        lock("-r loop.txt\n")
+
+
+WORDS = (
+    r"""numpy == 2.1.0 -r -c -e --hash= sha256: ' " [ ] @ :// ; # git+ http://[ file: ./ ~ ${X} extra ( é * %zz &egg="""
+)
+PIECES = st.sampled_from([*WORDS.split(), " ", "\n", "\\\n", "\t", "\u2028", "\ufeff", "extra == 'x'", " @ "])
+
+
+@given(st.lists(PIECES | st.text(max_size=4), max_size=25))
+@settings(max_examples=300)
+def test_whatever_stands_in_a_file_it_is_a_lock_or_one_of_our_errors(pieces: list[str]) -> None:
+    with contextlib.suppress(ModelregError):
+        found = lock("".join(pieces).encode("utf-8", "surrogatepass"), name="fuzzed.txt")
+        assert all(one.package.name for one in found.packages)
 
 
 def test_a_lock_that_is_not_there_or_of_another_tool_is_told_so() -> None:

@@ -51,7 +51,7 @@ def read_address(text: str, folder: Path) -> Address:
 
 def archive(url: str, sha256: str | None, subdirectory: str | None = None, name: str = "") -> Address:
     """Return what the URL or path of an archive says: the name of a wheel tells name and version."""
-    file = PurePosixPath(unquote(urlsplit(url).path) if "://" in url else url.replace("\\", "/")).name
+    file = PurePosixPath(urlsplit(url).path if "://" in url else url.replace("\\", "/")).name
     found, version = named(file)
     return Address(Origin("archive", redacted(url), subdirectory=subdirectory, sha256=sha256), name or found, version)
 
@@ -61,6 +61,7 @@ def named(file: str) -> tuple[str, str]:
     from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
     from packaging.version import InvalidVersion
 
+    file = unquote(file)
     try:
         if file.endswith(".whl"):
             name, version, _, _ = parse_wheel_filename(file)

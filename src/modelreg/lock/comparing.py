@@ -72,8 +72,10 @@ def _compared(locked: Locked, wanted: Package) -> tuple[Package, str | None]:
         return replace(package, version=package.version or wanted.version, origin=other), (
             _NO_HASH if other.sha256 and other.sha256 not in locked.hashes else None
         )
-    if package.version or origin is None:
+    if package.version:
         return package, None
+    if origin is None:
+        return replace(package, version=wanted.version), _NO_VERSION
     # A commit, or the address of a file, is compared in place of the version that nobody has written down.
     decided = origin.kind == "vcs" or (origin.kind == "archive" and origin.url is not None)
     decided = decided or (origin.kind == "editable") is not (other is not None and other.kind == "editable")
@@ -122,7 +124,7 @@ def _scope(lock: Lock, environment: Environment) -> Iterator[Finding]:
 
 
 def _unsaid(lock: Lock) -> Iterator[str]:
-    python = f"it is for Python {lock.python}" if lock.python else "it does not say for which Python it is"
-    yield f"{lock.path} was read for the model's own Python and platform; {python}, and it names no machine"
+    python = f"; it is for Python {lock.python}" if lock.python else ""
+    yield f"the exact Python and the platform were not compared, as {lock.path} does not say them{python}"
     if lock.group:
         yield f"of its groups and extras, {lock.group} was chosen"

@@ -16,6 +16,8 @@ from modelreg.lock.locked import LockDamagedError, Where
 
 _LARGEST = 64 * 1024 * 1024
 """Bytes that a lock may have."""
+_DEEPEST = 100
+"""How many files may include each other in turn."""
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
@@ -82,12 +84,13 @@ def read_lines(path: Path) -> Iterator[Line]:
 
 
 def _read(path: Path, including: tuple[Path, ...], seen: set[tuple[Path, bool]], *, constraint: bool) -> Iterator[Line]:
+    named = shown(path)
+    data = read_bytes(path, named)
     resolved = path.resolve()
     if (resolved, constraint) in seen:
         return
     seen.add((resolved, constraint))
-    named = shown(path)
-    text = decoded(read_bytes(path, named), named)
+    text = decoded(data, named)
     for number, line in _logical(text):
         where = (named, number)
         words, options = _parts(line, where)
@@ -101,11 +104,26 @@ def _read(path: Path, including: tuple[Path, ...], seen: set[tuple[Path, bool]],
             if target is None:
                 yield Line(value, (), where, path.parent, as_constraint, remote=True)
                 continue
-            if target.resolve() in (*including, resolved):
-                raise LockDamagedError(where, f"{shown(target)} includes itself")
-            if not target.is_file():
-                raise NotFoundError(f"{named}, line {number} includes {shown(target)}, which is no file; correct it")
+            _check(target, where, (*including, resolved))
             yield from _read(target, (*including, resolved), seen, constraint=as_constraint)
+
+
+def _check(target: Path, where: Where, including: tuple[Path, ...]) -> None:
+    """Check that a file can be included.
+
+    Raises:
+        NotFoundError: it is none. LockDamagedError: it is being read already, or by too many others.
+    """
+    try:
+        is_file = target.is_file()
+    except OSError:  # a name that is too long, a folder that is not ours
+        is_file = False
+    if not is_file:
+        raise NotFoundError(f"{where[0]}, line {where[1]} includes {shown(target)}, which is no file; correct it")
+    if target.resolve() in including:
+        raise LockDamagedError(where, f"{shown(target)} includes itself")
+    if len(including) >= _DEEPEST:
+        raise LockDamagedError(where, f"it is the {_DEEPEST}th file that includes another in turn")
 
 
 def shown(path: Path) -> str:

@@ -41,10 +41,13 @@ class LockFile:
             EnvironmentUnreadableError: it is damaged, or includes what cannot be read.
             UsageError: it is no lock of a kind that is read.
         """
-        return replace(self._read(environment, group), path=shown(self.path))
-
-    def _read(self, environment: Environment, group: str | None) -> Lock:
         named = shown(self.path)
+        try:
+            return replace(self._read(named, environment, group), path=named)
+        except (ValueError, RecursionError) as error:  # an address that is none, or what is nested without end
+            raise EnvironmentUnreadableError(f"{named} cannot be read: {error}; make the lock again") from None
+
+    def _read(self, named: str, environment: Environment, group: str | None) -> Lock:
         data = read_bytes(self.path, named)
         other = _OTHERS.get(self.path.name.lower())
         if other or self.path.suffix.lower() in (".json", ".yaml", ".yml"):

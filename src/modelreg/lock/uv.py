@@ -58,9 +58,10 @@ def read_uv(document: Mapping[str, object], lines: list[Where], environment: Env
     tokens = [_token(kind, entries[number].name, name) for kind, name in chosen for number in projects]
     conditions = Conditions(environment, extras=[*tokens, *(_token("project", entries[n].name, "") for n in projects)])
     walk = _Walk(entries, conditions)
+    top = (lines[0][0], 1) if lines else ("uv.lock", 1)
     for number in projects:
         walk.start(number, chosen)
-    walk.need(fields, chosen)
+    walk.need(fields, chosen, top)
     supported = fields.texts("supported-markers")
     foreign = () if not supported or any(conditions.hold(one) is not False for one in supported) else supported
     return Lock(
@@ -133,16 +134,16 @@ class _Walk:
             if kind == "group" and groups and name in groups.mapping:
                 self._follow(self._steps(groups.children(name), entry.where))
 
-    def need(self, fields: Fields, chosen: Iterable[tuple[str, str]]) -> None:
+    def need(self, fields: Fields, chosen: Iterable[tuple[str, str]], where: Where) -> None:
         """Walk from what a script, or a workspace without a project at its root, needs."""
         manifest = fields.optional_child("manifest")
         if manifest is None:
             return
-        self._follow(self._steps(manifest.optional_children("requirements"), ("uv.lock", 1)))
+        self._follow(self._steps(manifest.optional_children("requirements"), where))
         groups = manifest.optional_child("dependency-groups")
         for kind, name in chosen:
             if kind == "group" and groups and name in groups.mapping:
-                self._follow(self._steps(groups.children(name), ("uv.lock", 1)))
+                self._follow(self._steps(groups.children(name), where))
 
     def found(self) -> Iterator[Locked | Loose]:
         """Yield what was reached, a project that is only a name left out."""
