@@ -166,7 +166,7 @@ def test_a_fact_follows_the_last_one_even_where_one_is_missing(one: Registry, st
 
 
 def test_kinds_of_facts_that_are_not_known_yet_do_no_harm(one: Registry, store: Store) -> None:
-    put(store, "annotations/00000001/00000001.json", "annotation", version=1, images={"serve": {}}, tags={"a": "b"})
+    put(store, "annotations/00000001/00000001.json", "annotation", version=1, badges={"serve": {}}, tags={"a": "b"})
     assert one.resolve("fraud:1").tags["a"] == "b"
 
 

@@ -197,7 +197,7 @@ def without_heeding_the_void(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_a_look_after_deletion(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(deleting, "_refuse_if_aliased", lambda _: None)
+    patch.setattr(deleting, "refuse_if_aliased", lambda _: None)
     patch.setattr(deleting, "restore", lambda *_, **__: None)
 
 

@@ -1,5 +1,6 @@
-"""Many records of a bucket: read several at once, and, from the second time on, only those that are new there."""
+"""Many records: read several at once, and, from the second time on, only those that are new there."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,12 @@ from memory_store import MemoryStore
 from modelreg import Capture, IntegrityError, Registry
 from modelreg.digest import sha256_of
 from modelreg.records import new_op
+from modelreg.registry.model import MANY
 from modelreg.search import Query
 from modelreg.store import Entry, Store, open_store
+from modelreg.store.local import LocalStore
 
-MANY = 30
+SOME = 30
 
 
 class Bucket(MemoryStore):
@@ -39,10 +42,10 @@ class Bucket(MemoryStore):
 
 
 def fill(store: Store, model: Path, captured: Capture) -> None:
-    """Register fraud:1, and write the records of MANY versions like it."""
+    """Register fraud:1, and write the records of SOME versions like it."""
     registry = Registry(store)
     record = registry.register(model, "fraud", capture=captured, metrics={"auc": "0.5"}).version.record
-    for number in range(2, MANY + 1):
+    for number in range(2, SOME + 1):
         metrics = {"auc": f"0.{number:03d}"}
         data = replace(record, version=number, op=new_op(), metrics=metrics).to_bytes()
         store.create(f"models/fraud/versions/{number:08d}.json", data)
@@ -74,14 +77,14 @@ def records_read(bucket: Bucket) -> list[str]:
 
 def test_what_was_read_once_is_not_read_again(bucket: Bucket) -> None:
     first = Registry(bucket).versions("fraud")
-    assert len(records_read(bucket)) == MANY + 1 + 2 + 1  # versions, the deletion, the moves, the annotation
+    assert len(records_read(bucket)) == SOME + 1 + 2 + 1  # versions, the deletion, the moves, the annotation
     bucket.reads.clear()
     assert Registry(bucket).versions("fraud") == first
     best = Registry(bucket).find(Query(sort="metric:auc", limit=1), "fraud")
     assert [version.reference for version in best] == ["fraud:1"]
-    assert len(Registry(bucket).history("fraud")) == MANY + 4
+    assert len(Registry(bucket).history("fraud")) == SOME + 4
     assert records_read(bucket) == []
-    assert [version.number for version in first] == [*range(MANY, 7, -1), *range(6, 0, -1)]
+    assert [version.number for version in first] == [*range(SOME, 7, -1), *range(6, 0, -1)]
     assert first[-2].tags == {"team": "risk"}
     assert [version.aliases for version in first if version.aliases] == [("production",)]
 
@@ -96,17 +99,17 @@ def test_what_is_new_is_read_and_nothing_else(bucket: Bucket, kept: Path) -> Non
 
 
 def test_a_record_that_is_another_one_by_now_is_read_anew(bucket: Bucket, kept: Path) -> None:
-    key = f"models/fraud/versions/{MANY:08d}.json"
-    record = Registry(bucket).resolve(f"fraud:{MANY}").record
+    key = f"models/fraud/versions/{SOME:08d}.json"
+    record = Registry(bucket).resolve(f"fraud:{SOME}").record
     bucket.content[key] = replace(record, op=new_op(), metrics={"auc": "0.999"}).to_bytes()
     bucket.reads.clear()
     assert Registry(bucket).versions("fraud")[0].metrics == {"auc": "0.999"}
-    assert records_read(bucket) == [f"versions/{MANY:08d}.json"]
+    assert records_read(bucket) == [f"versions/{SOME:08d}.json"]
     bucket.content[key] = bucket.content[key].replace(b"0.999", b"0.998")
     with pytest.raises(IntegrityError, match="check does not agree"):
         Registry(bucket).versions("fraud")
     bucket.delete(key)
-    assert Registry(bucket).versions("fraud")[0].number == MANY - 1
+    assert Registry(bucket).versions("fraud")[0].number == SOME - 1
 
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
@@ -134,8 +137,35 @@ def test_where_nothing_can_be_kept_everything_is_read_each_time(bucket: Bucket, 
     (tmp_path / "home").write_bytes(b"no folder")
     for _ in range(2):
         bucket.reads.clear()
-        assert len(Registry(bucket).versions("fraud")) == MANY - 1
-        assert len(records_read(bucket)) > MANY
+        assert len(Registry(bucket).versions("fraud")) == SOME - 1
+        assert len(records_read(bucket)) > SOME
+
+
+def test_of_a_folder_with_many_versions_a_second_listing_reads_no_record_either(
+    model: Path, captured: Capture, tmp_path: Path
+) -> None:
+    class Folder(LocalStore):
+        reads = 0
+
+        def read(self, key: str, limit: int) -> bytes:
+            self.reads += 1
+            return super().read(key, limit)
+
+    store = Folder(tmp_path / "registry")
+    record = Registry(store).register(model, "fraud", capture=captured).version.record
+    versions = tmp_path / "registry" / "models" / "fraud" / "versions"
+    for number in range(2, MANY + 2):
+        (versions / f"{number:08d}.json").write_bytes(replace(record, version=number, op=new_op()).to_bytes())
+    first = Registry(store).versions("fraud")
+    store.reads = 0
+    assert Registry(store).versions("fraud") == first
+    assert store.reads < 5
+    file = versions / "00000007.json"
+    status, data = file.stat(), file.read_bytes()
+    file.write_bytes(data.replace(b'"anna"', b'"anne"'))
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(IntegrityError, match="check does not agree"):
+        Registry(store).versions("fraud")
 
 
 def test_another_registry_at_another_place_is_kept_apart(bucket: Bucket, kept: Path, model: Path) -> None:
@@ -144,8 +174,8 @@ def test_another_registry_at_another_place_is_kept_apart(bucket: Bucket, kept: P
 
     other = Elsewhere()
     other.content = dict(bucket.content)
-    assert len(Registry(other).versions("fraud")) == MANY - 1
-    assert len(records_read(other)) > MANY
+    assert len(Registry(other).versions("fraud")) == SOME - 1
+    assert len(records_read(other)) > SOME
 
 
 @pytest.mark.parametrize("kind", ["s3", "gcs"])
@@ -158,6 +188,6 @@ def test_of_a_real_bucket_a_second_listing_reads_no_record(
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3" if kind == "s3" else "STORAGE_EMULATOR_HOST", proxy.endpoint)
         first = Registry.open(url).versions("fraud")
         asked = len(proxy.requests)
-        assert asked > MANY
+        assert asked > SOME
         assert Registry.open(url).versions("fraud") == first
         assert len(proxy.requests) - asked < 10

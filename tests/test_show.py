@@ -7,6 +7,7 @@ import pytest
 import yaml
 from conftest import Run
 from folders import damage_record
+from hand_made import put
 from terminal import on_terminal
 
 from modelreg import Capture, IntegrityError, NotFoundError, Registry
@@ -25,6 +26,15 @@ def test_it_prints_what_pull_writes(run: Run, model: Path) -> None:
 def test_a_terminal_gets_the_same_text(quick: Run, model: Path, tmp_path: Path) -> None:
     quick("register", str(model), "fraud")
     assert on_terminal("show", "fraud", MODELREG_REGISTRY=str(tmp_path / "registry")) == quick("show", "fraud").out
+
+
+@pytest.mark.parametrize("sign", ["\u202e", "\u2066", "\x1b[31m", "\x07", "\u200b"])
+def test_what_would_mislead_a_terminal_is_escaped_and_reads_back(three: Registry, store: Store, sign: str) -> None:
+    put(store, "annotations/00000003/00000001.json", "annotation", version=3, description=f"a{sign}b", tags={sign: "é"})
+    text = three.show("fraud:3").to_yaml()
+    assert sign not in text
+    read = yaml.safe_load(text)
+    assert (read["description"], read["tags"]) == (f"a{sign}b", {sign: "é"})
 
 
 def test_it_says_all_that_was_registered(registry: Registry, model: Path, captured: Capture) -> None:

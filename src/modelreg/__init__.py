@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from modelreg.errors import ConflictError as ConflictError
     from modelreg.errors import EnvironmentMismatchError as EnvironmentMismatchError
     from modelreg.errors import EnvironmentUnreadableError as EnvironmentUnreadableError
+    from modelreg.errors import ImageBuildError as ImageBuildError
+    from modelreg.errors import ImageRegistryError as ImageRegistryError
     from modelreg.errors import IntegrityError as IntegrityError
     from modelreg.errors import ModelregError as ModelregError
     from modelreg.errors import NotFoundError as NotFoundError
@@ -40,11 +42,17 @@ if TYPE_CHECKING:
     from modelreg.errors import StoreError as StoreError
     from modelreg.errors import UnsafePathError as UnsafePathError
     from modelreg.errors import UsageError as UsageError
+    from modelreg.events import ImageNote as ImageNote
     from modelreg.export import Exported as Exported
+    from modelreg.image.capture import capture_image as capture_image
+    from modelreg.image.opening import Image as Image
+    from modelreg.image.opening import open_image as open_image
     from modelreg.manifest import Manifest as Manifest
     from modelreg.progress import Progress as Progress
     from modelreg.reference import Reference as Reference
     from modelreg.registry import Registry as Registry
+    from modelreg.registry.build import Order as Order
+    from modelreg.registry.image import Attached as Attached
     from modelreg.registry.pull import Pulled as Pulled
     from modelreg.registry.register import Registered as Registered
     from modelreg.registry.verify import EnvironmentReport as EnvironmentReport
@@ -63,6 +71,8 @@ _HOMES = {
         "ConflictError",
         "EnvironmentMismatchError",
         "EnvironmentUnreadableError",
+        "ImageBuildError",
+        "ImageRegistryError",
         "IntegrityError",
         "ModelregError",
         "NotFoundError",
@@ -71,11 +81,16 @@ _HOMES = {
         "UnsafePathError",
         "UsageError",
     ),
+    "modelreg.events": ("ImageNote",),
+    "modelreg.image.capture": ("capture_image",),
+    "modelreg.image.opening": ("Image", "open_image"),
     "modelreg.export": ("Exported",),
     "modelreg.manifest": ("Manifest",),
     "modelreg.progress": ("Progress",),
     "modelreg.reference": ("Reference",),
     "modelreg.registry": ("Registry",),
+    "modelreg.registry.build": ("Order",),
+    "modelreg.registry.image": ("Attached",),
     "modelreg.registry.pull": ("Pulled",),
     "modelreg.registry.register": ("Registered",),
     "modelreg.registry.verify": ("EnvironmentReport",),

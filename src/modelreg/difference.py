@@ -12,7 +12,7 @@ from modelreg.manifest import Manifest
 class Change:
     """One difference.
 
-    part: `file`, `package`, `python`, `platform`, `metric`, `param`, `tag`, `import`, `source` or
+    part: `file`, `package`, `python`, `platform`, `metric`, `param`, `tag`, `image`, `import`, `source` or
         `description`.
     before, after: None where it is absent there.
     note: what else can be said, such as `up`, `down` or a metric's difference.
@@ -39,6 +39,7 @@ def difference(before: Manifest, after: Manifest) -> tuple[Change, ...]:
         *_metrics(one.metrics, two.metrics),
         *_changes("param", one.params, two.params),
         *_changes("tag", one.tags, two.tags),
+        *_changes("image", _images(before), _images(after)),
         *_changes("import", _imports(before), _imports(after)),
         *_changes("source", _source(before), _source(after)),
         *_changes("description", {"": one.description}, {"": two.description}),
@@ -86,6 +87,10 @@ def _imports(manifest: Manifest) -> dict[str, str]:
     imports = manifest.version.record.imports
     names = imports.names if imports else {}
     return {f"{module}.{name}".rstrip("."): "imported" for module, found in names.items() for name in found or ("",)}
+
+
+def _images(manifest: Manifest) -> dict[str, str]:
+    return {target: image.reference for target, image in manifest.version.images.items()}
 
 
 def _metrics(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:

@@ -64,6 +64,16 @@ class StoreError(ModelregError):
     exit_code = 8
 
 
+class ImageBuildError(ModelregError):
+    """An engine could not build an image."""
+
+
+class ImageRegistryError(ModelregError):
+    """An image registry cannot be reached, or answers with what it should not."""
+
+    exit_code = 8
+
+
 class PackageIndexError(ModelregError):
     """A package index cannot be reached, or what it serves cannot be installed."""
 

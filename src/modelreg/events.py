@@ -6,8 +6,9 @@ Each is one of a numbered sequence, created once. Damage of any kind raises Inte
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from modelreg.errors import IntegrityError
-from modelreg.fields import Fields
+from modelreg.errors import IntegrityError, UsageError
+from modelreg.fields import Fields, present
+from modelreg.image.reference import ImageReference
 from modelreg.records import checked_metrics, seal, unseal
 
 
@@ -53,15 +54,35 @@ class Move:
         )
 
 
+TARGETS = ("base", "train", "serve")
+"""What an image of a version is for: both others, training, or serving."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageNote:
+    """An image that holds a version's environment: its reference with a digest, and what it runs on (`linux/amd64`).
+
+    fits: whether its packages were found to be those that the version pins; None where nobody looked.
+    """
+
+    reference: str
+    platform: str | None = None
+    fits: bool | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """Facts added to a version: tags and metrics set, tags removed, and the description replaced unless it is None."""
+    """Facts added to a version: tags and metrics set, tags removed, and the description replaced unless it is None.
+
+    images: by target, `base`, `train` or `serve`; each replaces the one before.
+    """
 
     stamp: Stamp
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
     description: str | None = None
     remove_tags: tuple[str, ...] = ()
+    images: Mapping[str, ImageNote] = field(default_factory=dict)
 
     def to_bytes(self, model: str, version: int) -> bytes:
         """Return the annotation record."""
@@ -74,6 +95,8 @@ class Annotation:
             body["description"] = self.description
         if self.remove_tags:
             body["remove_tags"] = list(self.remove_tags)
+        if self.images:
+            body["images"] = {target: present(image) for target, image in self.images.items()}
         return _sealed("annotation", self.stamp, body)
 
     @classmethod
@@ -86,7 +109,32 @@ class Annotation:
             checked_metrics(fields),
             fields.optional_text("description"),
             fields.texts("remove_tags"),
+            read_images(fields.optional_child("images")),
         )
+
+
+def read_images(fields: Fields | None) -> dict[str, ImageNote]:
+    """Return the images of a record, by target; those for targets that are not known are passed over.
+
+    Raises:
+        IntegrityError: one is damaged, or has no digest.
+    """
+    images = {}
+    for target in TARGETS if fields else ():
+        image = fields.optional_child(target) if fields else None
+        if image is not None:
+            reference = image.text("reference")
+            if not _is_pinned(reference):
+                raise image.damage("reference", "is no image with a digest")
+            images[target] = ImageNote(reference, image.optional_text("platform"), image.optional_flag("fits"))
+    return images
+
+
+def _is_pinned(reference: str) -> bool:
+    try:
+        return ImageReference.parse(reference).digest is not None
+    except UsageError:
+        return False
 
 
 DELETED, RESTORING, RESTORED = "deleted", "restoring", "restored"

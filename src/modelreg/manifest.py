@@ -11,6 +11,7 @@ from modelreg.canonical import MAX_BYTES, decode, encode
 from modelreg.digest import sha256_of
 from modelreg.environment.record import Environment
 from modelreg.errors import IntegrityError, UsageError
+from modelreg.events import ImageNote, read_images
 from modelreg.fields import Fields, present
 from modelreg.paths import check_paths
 from modelreg.records import File, Group, Imports, Roles, Tree, VersionRecord, content_addressed
@@ -58,6 +59,8 @@ class Manifest:
         }
         if environment.unavailable:
             mapping["unavailable"] = [f"{package.name}=={package.version}" for package in environment.unavailable]
+        if version.images:
+            mapping["images"] = {target: present(image) for target, image in version.images.items()}
         return mapping | {
             "environment_digest": version.environment.digest,
             "environment": dict(self.environment_record),
@@ -90,6 +93,7 @@ _EXPLAINED = {
     "artifact": "\n# The files.\n",
     "dependencies": "\n# What to install, exactly; pip takes each line.\n",
     "unavailable": "\n# Installed from a folder or a file of another machine; pip has no way to get it.\n",
+    "images": "\n# Images that hold this environment, when this was written.\n",
     "environment_digest": "\n# The same for verify-env, with the digest that proves it whole.\n",
     "version_record": "\n# What the registry holds of this version, as it stands there; record is its sha256.\n",
 }
@@ -112,6 +116,7 @@ class PulledManifest:
     created: str
     files: tuple[File, ...]
     environment: Environment
+    images: Mapping[str, ImageNote]
     imports: Imports | None = None
     groups: Mapping[str, Group] | None = None
     roles: Roles | None = None
@@ -149,7 +154,7 @@ class PulledManifest:
         told = (fields.text("model"), fields.integer("version"), fields.digest("record"), fields.time("created"))
         record = _version_record(fields, files)
         needed = (record.imports, record.groups, record.roles) if record else (None, None, None)
-        return cls(*told, files, environment, *needed)
+        return cls(*told, files, environment, read_images(fields.optional_child("images")), *needed)
 
 
 def _version_record(fields: Fields, files: tuple[File, ...]) -> VersionRecord | None:
@@ -191,16 +196,20 @@ def as_number(decimal: str) -> int | float:
 def _dump(section: dict[str, object], *, flat: bool, width: int) -> str:
     import yaml
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(
-        section,
-        Dumper=dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=width,
-        default_flow_style=None if flat else False,
-    )
-    return text
+    def dump(*, allow_unicode: bool) -> str:
+        dumped: str = yaml.dump(
+            section,
+            Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
+            sort_keys=False,
+            allow_unicode=allow_unicode,
+            width=width,
+            default_flow_style=None if flat else False,
+        )
+        return dumped
+
+    text = dump(allow_unicode=True)
+    # YAML lets pass what turns around the text that a terminal shows; escaped, everybody sees it.
+    return text if text.replace("\n", "").isprintable() else dump(allow_unicode=False)
 
 
 def _json_section(name: str, record: Mapping[str, object]) -> str:

@@ -7,7 +7,10 @@ from threading import Lock
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many of how many bytes are through. stage: `hash`, `upload`, `download` or `verify`."""
+    """How many of how many bytes are through.
+
+    stage: `hash`, `upload`, `download`, `verify`, or `read` (an image).
+    """
 
     stage: str
     done: int

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from modelreg.events import Annotation, Deletion
+from modelreg.events import TARGETS, Annotation, Deletion, ImageNote
 from modelreg.records import Artifact, CaptureNote, EnvironmentSummary, Source, VersionRecord
 
 
@@ -20,8 +20,8 @@ class State(StrEnum):
 class Version:
     """A version: what was registered, and what was added since.
 
-    digest: its record's, with `sha256:`. aliases: those that point here, `latest` left out. Tags, metrics and
-    description are as they stand now, annotations included; `record` has them as they were registered.
+    digest: its record's, with `sha256:`. aliases: those that point here, `latest` left out. Tags, metrics,
+    images and description are as they stand now, annotations included; `record` has them as they were registered.
     """
 
     record: VersionRecord
@@ -108,6 +108,12 @@ class Version:
         for fact in self.annotations:
             metrics |= fact.metrics
         return metrics
+
+    @property
+    def images(self) -> Mapping[str, ImageNote]:
+        """Images that hold its environment, by target."""
+        latest = {target: image for fact in self.annotations for target, image in fact.images.items()}
+        return {target: latest[target] for target in TARGETS if target in latest}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import assert_type
 
 import modelreg
 from modelreg import (
+    Attached,
     Capture,
     Comparison,
     ConflictError,
@@ -14,12 +15,14 @@ from modelreg import (
     EnvironmentReport,
     Exported,
     Finding,
+    ImageNote,
     IntegrityError,
     Interpreter,
     Manifest,
     Model,
     ModelregError,
     NotFoundError,
+    Order,
     Package,
     Platform,
     Progress,
@@ -33,7 +36,9 @@ from modelreg import (
     UnsafePathError,
     Version,
     capture,
+    capture_image,
     find_interpreter,
+    open_image,
 )
 
 assert_type(modelreg.__version__, str)
@@ -85,6 +90,7 @@ assert_type(version.environment.packages, int)
 assert_type(registry.models(), tuple[Model, ...])
 assert_type(registry.models(note), tuple[Model, ...])
 assert_type(registry.versions("fraud"), tuple[Version, ...])
+assert_type(registry.numbers("fraud"), tuple[int, ...])
 assert_type(registry.resolve("fraud:3"), Version)
 assert_type(registry.resolve(Reference.parse("fraud@production")), Version)
 
@@ -130,6 +136,16 @@ except ConflictError as error:
 registry.register("model.pkl", metrics={"auc": None})  # type: ignore[dict-item]
 registry.pull(3)  # type: ignore[arg-type]
 version.digest = "sha256:0"  # type: ignore[misc]
+order = Order(
+    "serve", "registry.example/team/fraud:3", push=True, engine="buildah", secrets={"pip.conf": Path("pip.conf")}
+)
+assert_type(registry.build_image("fraud:3", order, tell=print, progress=report), ImageNote)
+assert_type(registry.dockerfile("fraud:3", base="registry.example/python:3.11", folder="context"), str)
+attached = registry.attach_image("fraud:3", "registry.example/team/fraud:3", target="serve", check=False)
+assert_type(attached, Attached)
+assert_type(attached.image.reference, str)
+assert_type(version.images, Mapping[str, ImageNote])
+assert_type(capture_image(open_image("registry.example/team/fraud:3", "linux/arm64")), Capture)
 exported = registry.export("fraud:3", "pylock", group="serve", allow_missing=True, prove=True, installer="uv")
 assert_type(exported, Exported)
 assert_type(exported.text, str)

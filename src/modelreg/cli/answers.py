@@ -149,6 +149,7 @@ def version_json(version: Version) -> dict[str, object]:
         "tags": dict(version.tags),
         "metrics": {name: as_number(value) for name, value in version.metrics.items()},
         "params": dict(version.params),
+        "images": {target: present(image) for target, image in version.images.items()},
         "state": version.state,
         "copied_from": present(version.record.copied_from) if version.record.copied_from else None,
     }

@@ -21,6 +21,7 @@ from modelreg.cli.env import env
 from modelreg.cli.export import export
 from modelreg.cli.gc import gc
 from modelreg.cli.history import history
+from modelreg.cli.image import image
 from modelreg.cli.init import init
 from modelreg.cli.list import list_
 from modelreg.cli.output import say
@@ -58,6 +59,7 @@ for name, command in (
 ):
     app.command(name)(command)
 app.add_typer(alias, name="alias")
+app.add_typer(image, name="image")
 app.add_typer(env, name="env")
 
 

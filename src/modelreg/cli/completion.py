@@ -95,7 +95,7 @@ def complete_format(incomplete: str) -> list[str]:
     """Return the formats of `export`."""
     from modelreg.export import FORMATS
 
-    return [form for form in FORMATS if form.startswith(incomplete)]
+    return [form for form in (*FORMATS, "dockerfile") if form.startswith(incomplete)]
 
 
 def complete_group(incomplete: str) -> list[str]:

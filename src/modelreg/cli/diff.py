@@ -26,6 +26,7 @@ _PARTS = {
     "metric": "Metrics",
     "param": "Parameters",
     "tag": "Tags",
+    "image": "Images",
     "import": "Imports of the pickle",
     "source": "Source",
     "description": "Description",

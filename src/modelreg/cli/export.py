@@ -1,5 +1,6 @@
 """modelreg export."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,11 @@ from modelreg.cli.options import (
     RegistryOption,
 )
 
+_LOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
+"""What a lock must be called (PEP 751)."""
+DOCKERFILE = "dockerfile"
+"""The one format that is more than a file: it comes with the folder that it is built in."""
+
 
 def export(
     reference: ReferenceOrPathArgument,
@@ -25,13 +31,20 @@ def export(
             "--format",
             "-f",
             metavar="FORMAT",
-            help="requirements, requirements-hashes, pylock, conda or cyclonedx.",
+            help="requirements, requirements-hashes, pylock, conda, cyclonedx or dockerfile.",
             autocompletion=complete_format,
         ),
     ] = "requirements",
     group: GroupOption = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file to write. Default: stdout.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The file to write, or the folder of a Dockerfile."),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base", metavar="IMAGE", help="Of a dockerfile: what to build on. A tag is resolved to a digest."
+        ),
     ] = None,
     prove: Annotated[
         bool,
@@ -53,9 +66,17 @@ def export(
     from modelreg.cli.output import print_json, say, warn
     from modelreg.cli.progress import steps
     from modelreg.cli.targets import subject
+    from modelreg.errors import UsageError
     from modelreg.export import export as write
     from modelreg.files import write_text
 
+    if form == DOCKERFILE:
+        if group or prove or installer:
+            raise UsageError("a Dockerfile has every group, and installs with pip: leave --group, --prove, --installer")
+        _write_dockerfile(reference, base, output, registry, allow_missing=allow_missing, json=json, quiet=quiet)
+        return
+    if base is not None:
+        raise UsageError("--base is what a Dockerfile builds on; add --format dockerfile")
     exported = write(
         subject(reference, group, registry),
         form,
@@ -71,9 +92,48 @@ def export(
             say(note)
     if output is not None:
         write_text(output, exported.text)
+        if form == "pylock" and not _LOCK.fullmatch(output.name):
+            warn(f"pip and uv take {output.name} for no lock; call it pylock.toml or pylock.NAME.toml")
     if json:
         print_json(exported_json(exported, output))
     elif output is None:
         typer.echo(exported.text, nl=False)
+    else:
+        typer.echo(str(output))
+
+
+def _write_dockerfile(
+    reference: str,
+    base: str | None,
+    output: Path | None,
+    registry: str | None,
+    *,
+    allow_missing: bool,
+    json: bool,
+    quiet: bool,
+) -> None:
+    """Write the Dockerfile of a version; with a folder, what it copies, too."""
+    from modelreg.cli.output import print_json, say
+    from modelreg.cli.progress import shown
+    from modelreg.registry import Registry
+
+    opened = Registry.open(registry)
+    version = opened.resolve(reference)
+    with shown(quiet=quiet) as progress:
+        text = opened.dockerfile(
+            version,
+            base=base,
+            folder=output,
+            allow_missing=allow_missing,
+            tell=(lambda _: None) if quiet else say,
+            progress=progress,
+        )
+    if output is None and not quiet:
+        say("It copies from a folder modelreg beside it: --output FOLDER writes both.")
+    if json:
+        place = {"text": text} if output is None else {"folder": str(output)}
+        print_json({"reference": version.reference, "format": DOCKERFILE, **place})
+    elif output is None:
+        typer.echo(text, nl=False)
     else:
         typer.echo(str(output))

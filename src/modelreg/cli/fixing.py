@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelreg.cli.output import print_raw, say
+from modelreg.cli.report import Form, print_reports
 from modelreg.environment.fix import Fix, Place, fix
 from modelreg.errors import UsageError
 
@@ -22,13 +23,25 @@ def fix_of(reports: "Sequence[EnvironmentReport]") -> Fix:
     """
     captured = reports[0].capture
     if captured.interpreter is None:
-        raise UsageError("--fix-command changes an environment that is there; correct the lock, or leave it out")
+        raise UsageError(
+            "--fix-command is for an environment of this machine, and no lock or image; leave it out"
+        )
     differences = [(one, report.wanted.get(one.subject)) for report in reports for one in report.findings]
     return fix(differences, _place(captured, captured.interpreter))
 
 
-def print_fix(fix: Fix) -> None:
-    """Print the command to stdout, quoted for the system's shell, and what it does not put right to stderr."""
+def print_fix(reports: "Sequence[EnvironmentReport]", form: Form) -> None:
+    """Print the command to stdout, quoted for the system's shell, and what it does not put right to stderr.
+
+    form: JSON puts both into the document of the reports.
+
+    Raises:
+        UsageError: as `fix_of`.
+    """
+    fix = fix_of(reports)
+    if form is Form.JSON:
+        print_reports(reports, form, fix=fix)
+        return
     for remark in fix.remarks:
         say(remark)
     if fix.command:

@@ -19,7 +19,13 @@ DELAY = 0.4
 INTERVAL = 10.0
 """Seconds between the lines in a log."""
 
-_LABELS = {"hash": "Hashing", "upload": "Uploading", "download": "Downloading", "verify": "Verifying"}
+_LABELS = {
+    "hash": "Hashing",
+    "upload": "Uploading",
+    "download": "Downloading",
+    "verify": "Verifying",
+    "read": "Reading the image",
+}
 
 
 @contextmanager

@@ -75,7 +75,11 @@ def pull(
             if pulled.changed
             else f"{version} is there already: {what}, verified again."
         )
+        for target, image in version.images.items():
+            say(f"Its image for {target}: {image.reference}")
     if json:
-        print_json({"reference": version.reference, "folder": str(pulled.folder), "changed": pulled.changed})
+        images = {target: image.reference for target, image in version.images.items()}
+        answer = {"reference": version.reference, "folder": str(pulled.folder), "changed": pulled.changed}
+        print_json(answer | {"images": images})
     else:
         typer.echo(str(pulled.folder))

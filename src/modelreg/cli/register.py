@@ -54,6 +54,13 @@ def register(
     strict_env: Annotated[
         bool, typer.Option("--strict-env", help="Refuse (exit 3) what cannot be built again elsewhere.")
     ] = False,
+    image: Annotated[
+        list[str] | None,
+        typer.Option("--image", metavar="TARGET=IMAGE", help="An image with this environment: serve=registry/fraud:3."),
+    ] = None,
+    no_image_check: Annotated[
+        bool, typer.Option("--no-image-check", help="Ask no image registry; the image needs a digest.")
+    ] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -86,6 +93,8 @@ def register(
             if_changed=if_changed,
             allow_mismatch=allow_mismatch,
             strict_env=strict_env,
+            images=pairs("--image", image),
+            check_images=not no_image_check,
             progress=progress,
         )
     if not quiet:

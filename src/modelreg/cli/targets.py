@@ -5,53 +5,66 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelreg.environment.capture import capture, find_interpreter
+from modelreg.cli.checked import Checked
 from modelreg.errors import UsageError
 from modelreg.paths import MANIFEST
 from modelreg.registry import Registry
 from modelreg.settings import project_exceptions, project_line, project_models
 
 if TYPE_CHECKING:
+    from modelreg.environment.capture import Capture
     from modelreg.environment.policy import Terms
     from modelreg.export.subject import Subject
+    from modelreg.lock.reading import LockFile
     from modelreg.registry.verify import EnvironmentReport
 
 
-def reports(
-    references: list[str], python: str | None, registry: str | None, terms: "Terms", lock: str | None = None
-) -> "list[EnvironmentReport]":
-    """Check each model that is named, or else found, against one environment, or against a lock file.
+def reports(references: list[str], checked: Checked, registry: str | None, terms: "Terms") -> "list[EnvironmentReport]":
+    """Check each model that is named, or else found, against one environment, a lock, or the image that it names.
 
     Raises:
-        UsageError: there is nothing to check, or both an environment and a lock.
+        UsageError: there is nothing to check.
     """
-    from modelreg.registry.verify import lock_file, read_pulled, verify_pulled
-
     wanted = [Wanted(reference) for reference in references] or _of_the_project() or _pulled_below(Path())
     if not wanted:
         raise UsageError(
             "nothing to check: name a version (modelreg verify-env fraud:3), list models under [tool.modelreg.models] "
             f"in pyproject.toml, or run it where a {MANIFEST} was pulled"
         )
-    if lock is not None and python is not None:
-        raise UsageError("--lock checks what is not built yet, and --python what is; give one of them")
-    captured = None if lock is not None else capture(find_interpreter(python), in_process=True, whole=False)
+    captured = checked.capture()
     found = []
     for one in wanted:
-        if _is_path(one.reference):
-            checked = captured or lock_file(lock or "")
-            report = verify_pulled(read_pulled(Path(one.reference)), checked, terms)
-        else:
-            report = Registry.open(registry).verify_env(
-                one.reference,
-                environment=captured,
-                lock=lock,
-                policy=terms.policy,
-                group=terms.group,
-                allow_unchecked=terms.allow_unchecked,
-            )
-        found.append(report if lock is not None else replace(report, where=one.where))
+        report = _pulled if _is_path(one.reference) else _registered
+        made = report(one.reference, checked, captured, registry, terms)
+        found.append(made if checked.lock is not None else replace(made, where=one.where))
     return found
+
+
+def _pulled(
+    path: str, checked: Checked, captured: "Capture | LockFile | None", _: str | None, terms: "Terms"
+) -> "EnvironmentReport":
+    from modelreg.registry.verify import read_pulled, verify_pulled
+
+    manifest = read_pulled(Path(path))
+    if captured is None:
+        captured, terms = checked.recorded(manifest.images, manifest.reference, manifest.groups, terms)
+    return verify_pulled(manifest, captured, terms)
+
+
+def _registered(
+    reference: str, checked: Checked, captured: "Capture | LockFile | None", registry: str | None, terms: "Terms"
+) -> "EnvironmentReport":
+    opened = Registry.open(registry)
+    version = opened.resolve(reference)
+    if captured is None:
+        captured, terms = checked.recorded(version.images, version.reference, version.record.groups, terms)
+    return opened.verify_env(
+        version,
+        environment=captured,
+        policy=terms.policy,
+        group=terms.group,
+        allow_unchecked=terms.allow_unchecked,
+    )
 
 
 def terms(policy: str, group: str | None, *, allow_unchecked: bool = False) -> "Terms":

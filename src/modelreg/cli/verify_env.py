@@ -28,6 +28,18 @@ def verify_env(
         ),
     ] = None,
     python: PythonOption = None,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            "--image",
+            metavar="IMAGE",
+            help="Check this image, without running it: registry/team/fraud:3, an OCI layout, what docker save wrote, "
+            "or the word recorded: the one that the version names. --python is then a path in it.",
+        ),
+    ] = None,
+    platform: Annotated[
+        str | None, typer.Option("--platform", metavar="OS/ARCH", help="Which one of a multi-platform image.")
+    ] = None,
     lock: Annotated[
         str | None,
         typer.Option(
@@ -61,20 +73,23 @@ def verify_env(
 
     Example: modelreg verify-env fraud@production --python serving/.venv
     """
+    from modelreg.cli.checked import Checked
+    from modelreg.cli.progress import shown
     from modelreg.cli.report import print_reports
     from modelreg.cli.targets import reports, terms
+    from modelreg.errors import UsageError
 
     if json:
         form = Form.JSON
-    found = reports(references or [], python, registry, terms(policy, group, allow_unchecked=allow_unchecked), lock)
+    if platform is not None and image is None:
+        raise UsageError("--platform says which one of an image's; add --image")
+    agreed = terms(policy, group, allow_unchecked=allow_unchecked)
+    with shown(quiet=quiet) as progress:
+        found = reports(references or [], Checked(python, image, platform, progress, lock), registry, agreed)
     if fix_command:
-        from modelreg.cli.fixing import fix_of, print_fix
+        from modelreg.cli.fixing import print_fix
 
-        fix = fix_of(found)
-        if form is Form.JSON:
-            print_reports(found, form, fix=fix)
-        else:
-            print_fix(fix)
+        print_fix(found, form)
     else:
         print_reports(found, form, quiet=quiet)
     if not all(report.fits for report in found):

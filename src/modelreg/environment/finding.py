@@ -46,7 +46,8 @@ class Role(StrEnum):
 class Finding:
     """One difference, or one thing that could not be checked.
 
-    kind: a key of `SENTENCES`. subject: the package's normalised name, `python`, `platform` or `packages`.
+    kind: a key of `SENTENCES`. subject: the package's normalised name, `python`, `platform`, `packages`, or an image's
+    target.
     since: since which version of the model, and when, this is wanted; None where that is not known.
     role: what the package is to the model; None where it is not about a package that the model pins.
     note: what else a person should know, in a clause of its own: who needs the package, or why this is excused.
@@ -91,6 +92,7 @@ SENTENCES: Mapping[str, str] = {
     "locked-python": "the lock is for Python {found}; the model wants {wanted}",
     "locked-platform": "the lock is for {found}; the model wants {wanted}",
     "unknown": "{subject} could not be checked: {found}",
+    "image": "the image recorded for {subject}, {found}, did not hold what the version pins when it was looked at",
     "nothing": "no package is pinned, so none could be compared",
 }
 """A sentence for each kind of finding."""

@@ -82,7 +82,7 @@ def export(
     """
     known = FORMATS.get(form)
     if known is None:
-        raise UsageError(f"there is no format {form!r}; there are {', '.join(FORMATS)}")
+        raise UsageError(f"there is no format {form!r}; there are {', '.join(FORMATS)}, and dockerfile for images")
     if prove and not known.hashed:
         raise UsageError(f"{form} holds no digests of wheels, so there is nothing to prove; leave --prove out")
     if known.flat:

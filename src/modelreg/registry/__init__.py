@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     from modelreg.environment.capture import Capture
     from modelreg.environment.policy import Policy
     from modelreg.environment.rebuild import Rebuilt
+    from modelreg.events import ImageNote
     from modelreg.export import Exported
     from modelreg.files import SourceTree
+    from modelreg.lock.reading import LockFile
     from modelreg.manifest import Manifest
     from modelreg.registry.alias import Alias, Moved
+    from modelreg.registry.build import Order
     from modelreg.registry.doctor import Diagnosis
     from modelreg.registry.gc import Collected
     from modelreg.registry.history import Happening
+    from modelreg.registry.image import Attached
     from modelreg.registry.pull import Pulled
     from modelreg.registry.register import Registered
     from modelreg.registry.verify import EnvironmentReport
@@ -103,6 +107,8 @@ class Registry:
         if_changed: bool = False,
         allow_mismatch: bool = False,
         strict_env: bool = False,
+        images: Mapping[str, str] | None = None,
+        check_images: bool = True,
         progress: ProgressCallback | None = None,
     ) -> "Registered":
         """Register a file or a folder as a new version, together with an environment.
@@ -112,11 +118,13 @@ class Registry:
         aliases: point these at the version. if_changed: return the newest version that holds the same bytes and
         environment, if there is one.
         groups: what `train` and `serve` need: requirements files, names of groups in pyproject.toml, or requirements.
-        allow_mismatch: take a model that says it was made with other versions than those of the environment.
-        strict_env: refuse what cannot be built again elsewhere, such as an editable install.
+        allow_mismatch: take a model that says it was made with other versions than those of the environment, and
+        images that do not fit it. strict_env: refuse what cannot be built again elsewhere, such as an editable install.
+        images: by target, as for `attach_image`; they are looked at before anything is written.
 
         Raises:
-            EnvironmentMismatchError: the model was made with other versions, or `strict_env` refuses the environment.
+            EnvironmentMismatchError: the model was made with other versions, an image does not fit, or `strict_env`
+            refuses the environment.
             UsageError, NotFoundError, UnsafePathError: what was given cannot be registered.
             EnvironmentUnreadableError: the environment cannot be captured.
             ConflictError: a file changed meanwhile.
@@ -141,10 +149,28 @@ class Registry:
             strict_env=strict_env,
         )
         self._refuse_itself(submitted.files)
+        notes = {}
+        for target, image in (images or {}).items():
+            from modelreg.registry.image import look_at_image
+
+            notes[target] = look_at_image(
+                image,
+                target,
+                submitted.expected,
+                check=check_images,
+                allow_mismatch=allow_mismatch,
+                progress=progress,
+            ).image
         registered = register(self._store, submitted, if_changed=if_changed, progress=progress)
+        if notes:
+            from modelreg.registry.annotate import annotate
+
+            annotate(self._store, registered.version, actor(), images=notes)
         for alias in aliases:
             self.set_alias(registered.version, alias, why="registered", force=True)
-        return replace(registered, version=self.resolve(registered.version.reference)) if aliases else registered
+        if notes or aliases:
+            return replace(registered, version=self.resolve(registered.version.reference))
+        return registered
 
     def models(self, on_damage: Callable[[IntegrityError], None] | None = None) -> tuple[Model, ...]:
         """Return the models that have a live version, by name.
@@ -262,7 +288,7 @@ class Registry:
         reference: str | Reference | Version,
         *,
         python: str | PathLike[str] | None = None,
-        environment: "Capture | None" = None,
+        environment: "Capture | LockFile | None" = None,
         lock: str | PathLike[str] | None = None,
         policy: "str | Policy" = "exact",
         group: str | None = None,
@@ -449,6 +475,100 @@ class Registry:
             description=None if description is None else checked_text("description", description),
             remove_tags=tuple(remove_tags),
         )
+
+    def attach_image(
+        self,
+        reference: str | Reference | Version,
+        image: str,
+        *,
+        target: str,
+        platform: str | None = None,
+        check: bool = True,
+        allow_mismatch: bool = False,
+        progress: ProgressCallback | None = None,
+    ) -> "Attached":
+        """Record an image that holds a version's environment, by the digest that its name has now.
+
+        target: `base`, `train` or `serve`. platform: which one of a multi-platform image; the environment's when not
+        given. check: ask the image registry, and compare the image with the pins; without it a digest must be given.
+        allow_mismatch: record it although it does not fit.
+
+        Raises:
+            EnvironmentMismatchError: the image does not fit.
+            NotFoundError: the image registry does not know the image; also as `resolve`.
+            UsageError: it is no image's name, or has no digest; also as `resolve`.
+            AccessDeniedError, ImageRegistryError, IntegrityError: the image cannot be read.
+        """
+        from modelreg.environment.expected import Expected
+        from modelreg.registry.annotate import annotate
+        from modelreg.registry.image import look_at_image
+        from modelreg.registry.show import read_environment
+
+        version = reference if isinstance(reference, Version) else self.resolve(reference)
+        record = version.record
+        expected = Expected(read_environment(self._store, version)[1], record.imports, record.groups, record.roles)
+        attached = look_at_image(
+            image, target, expected, platform=platform, check=check, allow_mismatch=allow_mismatch, progress=progress
+        )
+        annotate(self._store, version, actor(), images={target: attached.image})
+        return attached
+
+    def build_image(
+        self,
+        reference: str | Reference | Version,
+        order: "Order",
+        *,
+        check: bool = True,
+        tell: Callable[[str], None] = lambda _: None,
+        progress: ProgressCallback | None = None,
+    ) -> "ImageNote":
+        """Build the image of a version with docker, podman or buildah; where it is pushed, record its digest.
+
+        check: what was pushed is read back and compared with the pins, without an engine. tell: is given each line that
+        the engine prints.
+
+        Raises:
+            EnvironmentMismatchError: the image does not hold what the manifest says, or cannot.
+            ImageBuildError, ImageRegistryError, AccessDeniedError: it could not be built, or pushed.
+            UsageError, NotFoundError: the order makes no sense, no engine is installed; also as `resolve`.
+        """
+        from modelreg.events import ImageNote
+        from modelreg.registry.build import build
+
+        manifest = self.show(reference)
+        built = build(self._store, manifest, order, tell=tell, progress=progress)
+        if not order.push:
+            return ImageNote(str(built))
+        version = manifest.version
+        return self.attach_image(version, str(built), target=order.target, check=check, progress=progress).image
+
+    def dockerfile(
+        self,
+        reference: str | Reference | Version,
+        *,
+        base: str | None = None,
+        folder: str | PathLike[str] | None = None,
+        allow_missing: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
+        progress: ProgressCallback | None = None,
+    ) -> str:
+        """Return the multi-stage Dockerfile of a version.
+
+        base: the image to stand on; its tag is resolved to a digest. folder: write it there, with all that it copies,
+        the model among it. allow_missing: leave out what cannot be installed elsewhere. tell: is told of each step.
+
+        Raises:
+            EnvironmentMismatchError: something cannot be installed elsewhere.
+            UsageError, NotFoundError: as `resolve`; also, with AccessDeniedError and ImageRegistryError, of the base.
+        """
+        from modelreg.image.dockerfile import dockerfile
+        from modelreg.registry.build import recipe_of, write_context
+
+        manifest = self.show(reference)
+        recipe = recipe_of(manifest, base, tell, allow_missing=allow_missing)
+        if folder is not None:
+            write_context(self._store, manifest, recipe, Path(folder), progress)
+        return dockerfile(recipe)
 
     def delete(self, reference: str | Reference | Version, *, why: str = "") -> Version:
         """Delete a version: it can be restored until a garbage collection takes its files. Numbers never come back.

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from modelreg import layout
 from modelreg.errors import UsageError
-from modelreg.events import Annotation
+from modelreg.events import Annotation, ImageNote
 from modelreg.registry.ledger import append, stamp
 from modelreg.registry.model import ModelReader
 from modelreg.store import Store
@@ -17,10 +17,11 @@ def annotate(
     version: Version,
     actor: str,
     *,
-    tags: Mapping[str, str],
-    metrics: Mapping[str, str],
-    description: str | None,
-    remove_tags: Sequence[str],
+    tags: Mapping[str, str] | None = None,
+    metrics: Mapping[str, str] | None = None,
+    description: str | None = None,
+    remove_tags: Sequence[str] = (),
+    images: Mapping[str, ImageNote] | None = None,
 ) -> Version:
     """Append one annotation, unless it would change nothing; return the version as it is then.
 
@@ -28,15 +29,21 @@ def annotate(
         UsageError: nothing was given.
         NotFoundError: the version was deleted.
     """
-    if not (tags or metrics or remove_tags or description is not None):
+    if not (tags or metrics or remove_tags or images or description is not None):
         raise UsageError("nothing to annotate: give --tag, --metric, --description or --remove-tag")
     model, number = version.model, version.number
     reader = ModelReader(store, model)
     before = reader.version(number)
-    annotation = Annotation(stamp(store, actor), tags, metrics, description, tuple(remove_tags))
+    annotation = Annotation(
+        stamp(store, actor), tags or {}, metrics or {}, description, tuple(remove_tags), images or {}
+    )
     after = replace(before, annotations=(*before.annotations, annotation))
-    if (after.tags, after.metrics, after.description) == (before.tags, before.metrics, before.description):
+    if _state(after) == _state(before):
         return before
     record = annotation.to_bytes(model, number)
     append(store, lambda fact: layout.annotation(model, number, fact), reader.last_fact(number) + 1, record)
     return ModelReader(store, model).version(number)
+
+
+def _state(version: Version) -> tuple[object, ...]:
+    return version.tags, version.metrics, version.description, version.images

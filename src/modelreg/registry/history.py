@@ -82,6 +82,7 @@ def _added(model: ModelReader, number: int) -> Iterator[Happening]:
 def _words(fact: Annotation) -> str:
     parts = [f"tag {name}={value}" for name, value in fact.tags.items()]
     parts += [f"metric {name}={value}" for name, value in fact.metrics.items()]
+    parts += [f"image {target} {image.reference}" for target, image in fact.images.items()]
     parts += [f"tag {name} removed" for name in fact.remove_tags]
     parts += [f"description: {fact.description}"] if fact.description is not None else []
     return ", ".join(parts)

@@ -18,6 +18,9 @@ from modelreg.version import State, Version
 
 T = TypeVar("T")
 
+MANY = 500
+"""So many versions are worth keeping what was read of them, even where they lie in a folder of this machine."""
+
 
 class remembered(Generic[T]):  # noqa: N801  # used as a decorator, like property
     """functools.cached_property without the lock of Python 3.11's, which makes all readers wait for one's store."""
@@ -60,7 +63,7 @@ class ModelReader:
 
     def fetch(self) -> "ModelReader":
         """Read all records of versions at once where that is quicker; damaged ones are met when they are used."""
-        if self.store.parallel > 1:
+        if self.store.parallel > 1 or len(self.numbers) > MANY:
             from modelreg.registry.prefetch import prefetch
 
             self._facts, self._steps, self._moves  # noqa: B018  # list them

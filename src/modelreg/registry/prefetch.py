@@ -1,7 +1,7 @@
-"""Reading many small records of a bucket: several at once, and none that this machine read before and still lies there.
+"""Reading many small records: several at once, and none that this machine read before and still lies there.
 
-Records never change, but a bucket's owner may remove one, or begin anew. So what was kept is used only for the very
-object that the listing names now, by the tag that the service gives each; and only with its own sha256.
+Records never change, but a registry's owner may remove one, or begin anew. So what was kept is used only for the very
+object that the listing names now, by the tag that the store gives each; and only with its own sha256.
 """
 
 import sqlite3

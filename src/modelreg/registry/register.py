@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from modelreg import layout
+from modelreg.canonical import decode
 from modelreg.digest import Poured, pour, sha256_of
+from modelreg.environment.expected import Expected
+from modelreg.environment.record import Environment
 from modelreg.errors import ConflictError, IntegrityError, ModelregError, StoreError
 from modelreg.files import SourceFile, SourceTree, pieces
 from modelreg.parallel import ahead
@@ -56,6 +59,12 @@ class Submission:
     imports: Imports | None = None
     groups: Mapping[str, Group] | None = None
     roles: Roles | None = None
+
+    @property
+    def expected(self) -> Expected:
+        """What an environment for the model is to hold."""
+        environment = Environment.from_mapping(decode(self.environment_record))
+        return Expected(environment, self.imports, self.groups, self.roles)
 
 
 @dataclass(frozen=True, slots=True)

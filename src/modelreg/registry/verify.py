@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, compare
 from modelreg.environment.expected import Expected
-from modelreg.environment.finding import Finding, Role
+from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms
 from modelreg.environment.record import Environment, Origin, Package
 from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError
+from modelreg.events import ImageNote
 from modelreg.manifest import PulledManifest
 from modelreg.paths import MANIFEST
 from modelreg.registry.model import ModelReader
@@ -84,7 +85,8 @@ def verify_version(
     first = dict.fromkeys(differing, version) | dict(
         _first(recorded, version, _earlier(model, version.number), pins_of)
     )
-    return _dated(report, {name: _said(since.reference, since.created) for name, since in first.items()})
+    dated = _dated(report, {name: _said(since.reference, since.created) for name, since in first.items()})
+    return _with_images(dated, version.images)
 
 
 def verify_pulled(
@@ -98,7 +100,8 @@ def verify_pulled(
     expected = Expected(manifest.environment, manifest.imports, manifest.groups, manifest.roles)
     report = _report(manifest.reference, expected, capture, terms)
     said = _said(manifest.reference, manifest.created)
-    return _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
+    dated = _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
+    return _with_images(dated, manifest.images)
 
 
 def lock_file(path: str | PathLike[str]) -> "LockFile":
@@ -219,6 +222,18 @@ def _dated(report: EnvironmentReport, since: Mapping[str, str]) -> EnvironmentRe
         replace(finding, since=since.get(finding.subject)) if finding.is_pin else finding for finding in report.findings
     )
     return replace(report, comparison=replace(report.comparison, findings=tuple(findings)))
+
+
+def _with_images(report: EnvironmentReport, images: Mapping[str, ImageNote]) -> EnvironmentReport:
+    """Say which of a version's images disagree with its pins."""
+    disagreeing = [
+        Finding(Severity.WARNING, "image", target, None, image.reference)
+        for target, image in images.items()
+        if image.fits is False
+    ]
+    if not disagreeing:
+        return report
+    return replace(report, comparison=report.comparison.with_findings(disagreeing))
 
 
 def _pinned(package: Package | None) -> tuple[str, Origin | None] | None:

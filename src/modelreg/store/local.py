@@ -150,7 +150,7 @@ class LocalStore:
                     yield from self._walk(key)
             else:
                 with suppress(FileNotFoundError):  # deleted since it was listed
-                    yield Entry(key, item.stat().st_size)
+                    yield _entry(key, item.stat())
 
     @contextmanager
     def _staged(self) -> Iterator[tuple[BinaryIO, Path]]:
@@ -224,6 +224,11 @@ class LocalStore:
             if error.errno in _FULL:
                 raise StoreError(f"the disk of the registry {self.url} is full") from None
             raise StoreError(f"the registry {self.url} cannot be used: {error.strerror or error}") from None
+
+
+def _entry(key: str, status: os.stat_result) -> Entry:
+    # Nobody can set the time of change: whatever is written to a file, or put in its place, has another.
+    return Entry(key, status.st_size, f"{status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}")
 
 
 def _finish(file: BinaryIO) -> None:

@@ -1,0 +1,47 @@
+"""What was read of layers, kept in the user's cache directory by their digests."""
+
+import gzip
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from modelreg.image.layer import Entry
+
+_RULES = "1"
+"""Raised when something else is kept of a layer, or written otherwise."""
+
+
+def cached(digest: str) -> list[Entry] | None:
+    """Return what was read of a layer before; None where it was not, or where that is damaged."""
+    try:
+        data = gzip.decompress(_place(digest).read_bytes())
+        return [Entry(*entry) for entry in json.loads(data)]
+    except (OSError, EOFError, zlib.error, ValueError, TypeError):
+        return None
+
+
+def remember(digest: str, entries: Sequence[Entry]) -> None:
+    """Keep what was read of a layer; where that is not possible it is read again another time."""
+    place = _place(digest)
+    with suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".new-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(gzip.compress(json.dumps(entries, separators=(",", ":")).encode(), 3, mtime=0))
+            Path(name).replace(place)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def _place(digest: str) -> Path:
+    # Imported here: only what reads an image needs it.
+    import platformdirs
+
+    folder = platformdirs.user_cache_path("modelreg", appauthor=False)
+    return folder / "layers" / _RULES / f"{digest.removeprefix('sha256:')}.json.gz"
