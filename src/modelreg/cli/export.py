@@ -96,10 +96,13 @@ def export(
             warn(f"pip and uv take {output.name} for no lock; call it pylock.toml or pylock.NAME.toml")
     if json:
         print_json(exported_json(exported, output))
-    elif output is None:
-        typer.echo(exported.text, nl=False)
     else:
-        typer.echo(str(output))
+        _print_where(output, exported.text)
+
+
+def _print_where(output: Path | None, text: str) -> None:
+    """Print what was written, or else where."""
+    typer.echo(text if output is None else str(output), nl=output is not None)
 
 
 def _write_dockerfile(
@@ -133,7 +136,5 @@ def _write_dockerfile(
     if json:
         place = {"text": text} if output is None else {"folder": str(output)}
         print_json({"reference": version.reference, "format": DOCKERFILE, **place})
-    elif output is None:
-        typer.echo(text, nl=False)
     else:
-        typer.echo(str(output))
+        _print_where(output, text)

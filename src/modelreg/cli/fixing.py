@@ -23,9 +23,7 @@ def fix_of(reports: "Sequence[EnvironmentReport]") -> Fix:
     """
     captured = reports[0].capture
     if captured.interpreter is None:
-        raise UsageError(
-            "--fix-command is for an environment of this machine, and no lock or image; leave it out"
-        )
+        raise UsageError("--fix-command is for an environment of this machine, and no lock or image; leave it out")
     differences = [(one, report.wanted.get(one.subject)) for report in reports for one in report.findings]
     return fix(differences, _place(captured, captured.interpreter))
 
