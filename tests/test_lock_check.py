@@ -196,6 +196,13 @@ def test_the_command_checks_a_lock_before_anything_is_built(quick: Run, fraud: R
     assert ", Python and the platform were compared" not in ran.out
 
 
+def test_what_modelreg_exports_of_a_version_fits_it(quick: Run, fraud: Registry) -> None:
+    assert quick("export", "fraud", "-o", "requirements.txt").code == 0
+    ran = quick("verify-env", "fraud", "--lock", "requirements.txt", "--json")
+    (result,) = json.loads(ran.out)["results"]
+    assert (ran.code, result["compared"], result["findings"]) == (0, 3, [])
+
+
 def test_a_finding_stands_on_its_line_of_the_lock_in_github(quick: Run, fraud: Registry) -> None:
     Path("locks").mkdir()
     Path("locks/base.txt").write_text("\nscikit-learn==1.4.2\n", encoding="utf-8")
