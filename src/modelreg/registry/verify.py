@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, compare
@@ -17,13 +19,19 @@ from modelreg.paths import MANIFEST
 from modelreg.registry.model import ModelReader
 from modelreg.version import Version
 
+if TYPE_CHECKING:
+    from modelreg.lock.reading import LockFile
+
+LOCK = "lock"
+"""The kind of capture that a lock file is taken for."""
+
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentReport:
     """Whether a captured environment fits a version, and every difference.
 
     where: the file and the line that ask for this check, where they do; lines: those that a finding is about, by its
-    subject, as in a lock file.
+    subject, as in a lock file. wanted: the packages that were compared, as the version pins them, by name.
     """
 
     reference: str
@@ -31,11 +39,13 @@ class EnvironmentReport:
     capture: Capture
     where: tuple[str, int] | None = None
     lines: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    wanted: Mapping[str, Package] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
         """What was checked, as a sentence names it: `serving/.venv (Python 3.11.7)`."""
-        return f"{self.capture.prefix} (Python {self.capture.environment.python.version})"
+        python = f"Python {self.capture.environment.python.version}"
+        return f"{self.capture.prefix} ({'for ' if self.capture.kind == LOCK else ''}{python})"
 
     @property
     def fits(self) -> bool:
@@ -50,7 +60,7 @@ class EnvironmentReport:
 
 def verify_version(
     version: Version,
-    capture: Capture,
+    capture: "Capture | LockFile",
     model: ModelReader,
     environment_of: Callable[[Version], Environment],
     terms: Terms | None = None,
@@ -79,7 +89,9 @@ def verify_version(
     return _with_images(dated, version.images)
 
 
-def verify_pulled(manifest: PulledManifest, capture: Capture, terms: Terms | None = None) -> EnvironmentReport:
+def verify_pulled(
+    manifest: PulledManifest, capture: "Capture | LockFile", terms: Terms | None = None
+) -> EnvironmentReport:
     """Compare an environment with what a pulled manifest says, without the registry.
 
     Raises:
@@ -90,6 +102,14 @@ def verify_pulled(manifest: PulledManifest, capture: Capture, terms: Terms | Non
     said = _said(manifest.reference, manifest.created)
     dated = _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
     return _with_images(dated, manifest.images)
+
+
+def lock_file(path: str | PathLike[str]) -> "LockFile":
+    """Return a lock file, which is read when it is compared."""
+    # Imported here: most checks are of an environment.
+    from modelreg.lock.reading import LockFile
+
+    return LockFile(Path(path))
 
 
 def todays(policy: str | Policy = "exact", group: str | None = None, *, allow_unchecked: bool = False) -> Terms:
@@ -105,10 +125,26 @@ def todays(policy: str | Policy = "exact", group: str | None = None, *, allow_un
     return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked)
 
 
-def _report(reference: str, expected: Expected, capture: Capture, terms: Terms | None) -> EnvironmentReport:
+def _report(
+    reference: str, expected: Expected, capture: "Capture | LockFile", terms: Terms | None
+) -> EnvironmentReport:
     terms = terms or todays()
-    found = _with_records(expected, capture, terms)
-    return EnvironmentReport(reference, compare(expected, found, terms, capture.duplicates), capture)
+    if not isinstance(capture, Capture):
+        return _lock_report(reference, expected, capture, terms)
+    comparison = compare(expected, _with_records(expected, capture, terms), terms, capture.duplicates)
+    return EnvironmentReport(reference, comparison, capture, wanted=_wanted(expected, comparison))
+
+
+def _lock_report(reference: str, expected: Expected, file: "LockFile", terms: Terms) -> EnvironmentReport:
+    from modelreg.lock.comparing import compare_lock
+
+    lock, environment, comparison = compare_lock(file, expected, terms)
+    where, wanted = (lock.path, 1), _wanted(expected, comparison)
+    return EnvironmentReport(reference, comparison, Capture(environment, LOCK, lock.path), where, lock.lines, wanted)
+
+
+def _wanted(expected: Expected, comparison: Comparison) -> Mapping[str, Package]:
+    return {name: pin.package for name, pin in expected.pins(comparison.terms.group).items()}
 
 
 def _with_records(expected: Expected, capture: Capture, terms: Terms) -> Environment:
