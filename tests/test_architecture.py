@@ -23,7 +23,7 @@ LAYERS = {
     "rules": {
         *("reference", "canonical", "fields", "records", "events", "layout", "formats", "times", "version"),
         *("manifest", "search", "difference", "environment", "image", "imports", "export", "settings", "source"),
-        "sizes",
+        *("lock", "sizes"),
     },
     "cache": {"cache"},
     "registry": {"registry"},
@@ -48,7 +48,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "zstandard": "image/layer",
     "yaml": ("manifest", "export/conda"),
     "tomli_w": "export/pylock",
-    "packaging": ("environment/", "export/", "search", "difference"),
+    "packaging": ("environment/", "export/", "lock/", "search", "difference"),
 }
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -400,6 +401,23 @@ def test_the_cache_is_listed_and_pruned(pulled: str, quick: Run, model: Path) ->
     assert json.loads(quick("cache", "prune", "--apply", "--json").out)["left"] == 0
     assert quick("cache", "list", "-q").out == ""
     assert kept() == {}
+
+
+def test_pruning_removes_environments_and_layers_too_and_the_bound_leaves_them(tmp_path: Path) -> None:
+    folder = LocalCache.open().folder
+    made = {"environments/abc/bin/python": b"x" * 300, "layers/1/a.json.gz": b"x" * 200, "files/ab/ab": b"x" * 100}
+    write_files(folder, made)
+    inventory = LocalCache.open().inventory
+    assert inventory.size() == 100
+    inventory.bound(50)
+    assert kept_below(folder) == {"environments/abc/bin/python", "layers/1/a.json.gz"}
+    assert inventory.prune(apply=False).size == 500
+    assert inventory.prune(unused_for=timedelta(hours=1), apply=True).files == 0
+    assert (inventory.prune(apply=True).files, kept_below(folder)) == (2, set())
+
+
+def kept_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_cache_lies_and_is_bounded_where_the_settings_say(pulled: str, quick: Run, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What is in the cache, of which versions, and what goes first when there is too much of it."""
 
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -24,8 +25,18 @@ _ROUNDED = 0.9
 """How much of the bound is left in use when it was exceeded, so that not each pull has to make room."""
 
 
+_PULLED = ("files", "records", "versions", "tmp")
+"""What `pull` keeps, and what the cache's bound is for."""
+
+_READ = ("listed", "layers")
+"""Records of large registries, and what was read of images' layers."""
+
+_ENVIRONMENTS = "environments"
+"""What `env run` made; each goes as a whole."""
+
+
 class Item(NamedTuple):
-    """A file of the cache. used: when it was last, in seconds since 1970."""
+    """A file of the cache, or a whole environment. used: when it was last, in seconds since 1970."""
 
     used: float
     path: Path
@@ -51,7 +62,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What a pruning removes, or would. applied: whether it did. left: how many bytes stay."""
+    """What a pruning removes, or would; an environment is one file. applied: whether it did. left: bytes that stay."""
 
     files: int
     size: int
@@ -89,15 +100,17 @@ class Inventory:
         return sorted(found, key=lambda kept: (-kept.used, kept.registry, kept.reference))
 
     def size(self) -> int:
-        """Return how many bytes the cache takes."""
-        return sum(item.size for item in self._items())
+        """Return how many bytes what was pulled takes."""
+        return sum(item.size for item in self._pulled())
 
     def prune(self, *, unused_for: timedelta = timedelta(), most: int = 0, apply: bool) -> Pruned:
         """Remove what was not used for so long, the longest unused first, until no more than `most` bytes are left.
 
         With neither, everything goes. apply: without it, nothing is removed.
         """
-        items = sorted(self._items())
+        return self._prune(sorted([*self._pulled(), *self._others()]), unused_for, most, apply=apply)
+
+    def _prune(self, items: list[Item], unused_for: timedelta, most: int, *, apply: bool) -> Pruned:
         before = time.time() - unused_for.total_seconds()
         left = sum(item.size for item in items)
         files = size = 0
@@ -117,11 +130,20 @@ class Inventory:
             if item.used < time.time() - _ABANDONED:
                 _removed(item.path)
         if self.size() > most:
-            self.prune(most=int(most * _ROUNDED), apply=True)
+            self._prune(sorted(self._pulled()), timedelta(), int(most * _ROUNDED), apply=True)
 
-    def _items(self) -> Iterator[Item]:
-        for name in ("files", "records", "versions", "tmp"):
+    def _pulled(self) -> Iterator[Item]:
+        for name in _PULLED:
             yield from self._below(name)
+
+    def _others(self) -> Iterator[Item]:
+        for name in _READ:
+            yield from self._below(name)
+        with suppress(OSError):  # there is none
+            for folder in (self.folder / _ENVIRONMENTS).iterdir():
+                inside = f"{_ENVIRONMENTS}/{folder.name}"
+                if folder.is_dir():
+                    yield Item(folder.stat().st_mtime, folder, sum(item.size for item in self._below(inside)))
 
     def _below(self, name: str) -> Iterator[Item]:
         for folder, _, names in os.walk(self.folder / name):
@@ -147,9 +169,12 @@ class Inventory:
 
 
 def _removed(path: Path) -> bool:
-    """Remove a file; tell whether that was possible. Windows keeps one that another process has open."""
+    """Remove a file or an environment; tell whether that was possible. Windows keeps what another process has open."""
     try:
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     except OSError:
         return False
     return True

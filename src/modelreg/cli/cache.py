@@ -7,7 +7,9 @@ import typer
 from modelreg.cli.options import JsonOption, QuietOption
 
 cache = typer.Typer(
-    help="Files pulled from buckets, kept on this machine by their digest.", no_args_is_help=True, rich_markup_mode=None
+    help="What this machine keeps: files pulled from buckets, environments of env run, layers of images.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 

@@ -1,15 +1,18 @@
-"""What `verify-env` looks at: an interpreter, an image that is named, or the one that each version names."""
+"""What `verify-env` looks at: an interpreter, a lock file, an image that is named, or what each version names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelreg.environment.capture import Capture, capture, find_interpreter
+from modelreg.errors import UsageError
 from modelreg.progress import ProgressCallback
+from modelreg.registry.verify import lock_file
 
 if TYPE_CHECKING:
     from modelreg.environment.policy import Terms
     from modelreg.events import ImageNote
+    from modelreg.lock.reading import LockFile
 
 RECORDED = "recorded"
 """What stands for the image that a version names itself."""
@@ -19,16 +22,26 @@ RECORDED = "recorded"
 class Checked:
     """The environment to be checked: `python`'s, or, where `image` is given, that of an image.
 
-    python is then a path in the image. platform: which one of a multi-platform image.
+    python is then a path in the image. platform: which one of a multi-platform image. lock: a file that an environment
+    is to be built from, instead of both.
     """
 
     python: str | None
     image: str | None = None
     platform: str | None = None
     progress: ProgressCallback | None = None
+    lock: str | None = None
 
-    def capture(self) -> Capture | None:
-        """Capture what is the same for every model; None where each names its own."""
+    def capture(self) -> "Capture | LockFile | None":
+        """Capture what is the same for every model; None where each names its own.
+
+        Raises:
+            UsageError: both a lock and an environment or an image are given.
+        """
+        if self.lock is not None:
+            if self.python is not None or self.image is not None:
+                raise UsageError("--lock checks what is not built yet, --python and --image what is; give one of them")
+            return lock_file(self.lock)
         if self.image is None:
             return capture(find_interpreter(self.python), in_process=True, whole=False)
         if self.image == RECORDED:

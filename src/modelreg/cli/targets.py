@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from modelreg.environment.capture import Capture
     from modelreg.environment.policy import Terms
     from modelreg.export.subject import Subject
+    from modelreg.lock.reading import LockFile
     from modelreg.registry.verify import EnvironmentReport
 
 
 def reports(references: list[str], checked: Checked, registry: str | None, terms: "Terms") -> "list[EnvironmentReport]":
-    """Check each model that is named, or else found, against one environment, or against the image that it names.
+    """Check each model that is named, or else found, against one environment, a lock, or the image that it names.
 
     Raises:
         UsageError: there is nothing to check.
@@ -37,12 +38,13 @@ def reports(references: list[str], checked: Checked, registry: str | None, terms
     found = []
     for one in wanted:
         report = _pulled if is_path(one.reference) else _registered
-        found.append(replace(report(one.reference, checked, captured, registry, terms), where=one.where))
+        made = report(one.reference, checked, captured, registry, terms)
+        found.append(made if checked.lock is not None else replace(made, where=one.where))
     return found
 
 
 def _pulled(
-    path: str, checked: Checked, captured: "Capture | None", _: str | None, terms: "Terms"
+    path: str, checked: Checked, captured: "Capture | LockFile | None", _: str | None, terms: "Terms"
 ) -> "EnvironmentReport":
     from modelreg.registry.verify import read_pulled, verify_pulled
 
@@ -53,7 +55,7 @@ def _pulled(
 
 
 def _registered(
-    reference: str, checked: Checked, captured: "Capture | None", registry: str | None, terms: "Terms"
+    reference: str, checked: Checked, captured: "Capture | LockFile | None", registry: str | None, terms: "Terms"
 ) -> "EnvironmentReport":
     opened = Registry.open(registry)
     version = opened.resolve(reference)

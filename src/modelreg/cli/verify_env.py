@@ -40,6 +40,14 @@ def verify_env(
     platform: Annotated[
         str | None, typer.Option("--platform", metavar="OS/ARCH", help="Which one of a multi-platform image.")
     ] = None,
+    lock: Annotated[
+        str | None,
+        typer.Option(
+            "--lock",
+            metavar="FILE",
+            help="A requirements.txt, pylock.toml or uv.lock that an environment is to be built from.",
+        ),
+    ] = None,
     group: GroupCheckOption = None,
     policy: PolicyOption = "exact",
     allow_unchecked: Annotated[
@@ -49,6 +57,13 @@ def verify_env(
         bool,
         typer.Option(
             "--deep", help="Also look for files changed since they were installed, in all that the model loads."
+        ),
+    ] = False,
+    fix_command: Annotated[
+        bool,
+        typer.Option(
+            "--fix-command",
+            help="Print the one pip or uv command that puts the environment right, and nothing else to stdout.",
         ),
     ] = False,
     registry: RegistryOption = None,
@@ -76,7 +91,12 @@ def verify_env(
         raise UsageError("--platform says which one of an image's; add --image")
     agreed = terms(policy, group, allow_unchecked=allow_unchecked, deep=deep)
     with shown(quiet=quiet) as progress:
-        found = reports(references or [], Checked(python, image, platform, progress), registry, agreed)
-    print_reports(found, form, quiet=quiet)
+        found = reports(references or [], Checked(python, image, platform, progress, lock), registry, agreed)
+    if fix_command:
+        from modelreg.cli.fixing import print_fix
+
+        print_fix(found, form)
+    else:
+        print_reports(found, form, quiet=quiet)
     if not all(report.fits for report in found):
         raise typer.Exit(3)

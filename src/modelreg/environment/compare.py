@@ -18,13 +18,15 @@ class Comparison:
     """The outcome: every finding, the gravest first, and how much was compared under which policy.
 
     roles: the packages that were compared, by name, with what they are to the model. ignored: the tooling, which was
-    not. terms: as they were applied, with the group that was checked.
+    not. terms: as they were applied, with the group that was checked. unsaid: what the environment does not say, so
+    that it was not compared, in sentences; empty: it says all.
     """
 
     findings: tuple[Finding, ...]
     roles: Mapping[str, Role]
     ignored: tuple[str, ...] = ()
     terms: Terms = field(default_factory=Terms)
+    unsaid: tuple[str, ...] = ()
 
     @property
     def compared(self) -> int:
@@ -51,7 +53,11 @@ class Comparison:
 
 
 def compare(
-    expected: Expected, found: Environment, terms: Terms | None = None, duplicates: Iterable[Duplicate] = ()
+    expected: Expected,
+    found: Environment,
+    terms: Terms | None = None,
+    duplicates: Iterable[Duplicate] = (),
+    files: Mapping[str, frozenset[str]] | None = None,
 ) -> Comparison:
     """Compare an environment with the one a model was registered with.
 
@@ -60,14 +66,15 @@ def compare(
     model, all of them must be equal. An environment that pins nothing does not fit anything: a check that compared no
     package must not look like one that passed.
 
-    duplicates: what is hidden in `found`.
+    duplicates: what is hidden in `found`. files: the sha256 of the files that its packages may be installed from, by
+    name, as a lock lists them.
 
     Raises:
         UsageError: the model has no such group.
     """
     terms = terms or Terms()
     terms = replace(terms, group=expected.group(terms.group))
-    look = _Look(expected, terms.policy, expected.pins(terms.group))
+    look = _Look(expected, terms.policy, expected.pins(terms.group), files or {})
     findings = [*_compare_interpreter(expected.environment, found, terms.policy)]
     same_platform = all(finding.severity is not Severity.ERROR for finding in findings)
     installed = {package.name: package for package in found.packages}
@@ -111,8 +118,11 @@ def _release(version: str) -> list[int]:
 class _Look:
     """Compares packages under one policy."""
 
-    def __init__(self, expected: Expected, policy: Policy, pins: Mapping[str, Pin]) -> None:
+    def __init__(
+        self, expected: Expected, policy: Policy, pins: Mapping[str, Pin], files: Mapping[str, frozenset[str]]
+    ) -> None:
         self._expected = expected
+        self._files = files
         self._policy = policy
         self.pins = pins
         self.compared = {name: pin for name, pin in pins.items() if pin.role is not Role.TOOLING}
@@ -124,6 +134,9 @@ class _Look:
             yield self._finding(pin, "missing", wanted.version or _said(place), None)
         elif wanted.version and not same_version(wanted.version, found.version):
             yield self._finding(pin, "version", wanted.version, found.version)
+        elif (sha256 := _file_of(wanted)) and (listed := self._files.get(wanted.name)):
+            if sha256 not in listed:
+                yield self._finding(pin, "file", sha256, found.version)
         elif not _same_place(wanted, found):
             here, there = _place(wanted), _place(found)
             yield self._finding(pin, "origin", _said(here), _said(there))
@@ -199,6 +212,11 @@ def _place(package: Package) -> _Place | None:
     if origin.kind == "archive" and origin.url is not None:
         return _Place("archive", origin.sha256 or origin.url, f"the file {origin.url}")
     return None
+
+
+def _file_of(package: Package) -> str | None:
+    """Return the sha256 of the file that a package was installed from, where that is known."""
+    return package.origin.sha256 if package.origin and package.origin.kind == "archive" else None
 
 
 def _said(place: _Place | None) -> str:

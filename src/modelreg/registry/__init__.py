@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from modelreg.events import ImageNote
     from modelreg.export import Exported
     from modelreg.files import SourceTree
+    from modelreg.lock.reading import LockFile
     from modelreg.manifest import Manifest
     from modelreg.registry.alias import Alias, Moved
     from modelreg.registry.build import Order
@@ -318,7 +319,8 @@ class Registry:
         reference: str | Reference | Version,
         *,
         python: str | PathLike[str] | None = None,
-        environment: "Capture | None" = None,
+        environment: "Capture | LockFile | None" = None,
+        lock: str | PathLike[str] | None = None,
         policy: "str | Policy" = "exact",
         group: str | None = None,
         allow_unchecked: bool = False,
@@ -327,23 +329,25 @@ class Registry:
         """Compare an environment with the one that a version was registered with.
 
         python: the interpreter whose environment is captured; see `find_interpreter`. `environment`: one captured
-        already. policy: what fails; see `Policy.parse`. group: what the environment is for; without it `serve`, where
-        the model has that group. allow_unchecked: what could not be checked fails nothing. deep: also look for files
-        that were changed since they were installed.
+        already. lock: a requirements.txt, pylock.toml or uv.lock, of which nothing has been built yet, instead.
+        policy: what fails; see `Policy.parse`. group: what the environment is for; without it `serve`, where
+        the model has that group. allow_unchecked: what could not be checked fails nothing.
+        deep: also look for files that were changed since they were installed.
 
         Raises:
             UsageError, NotFoundError: as `resolve`; there is no such policy or group.
-            EnvironmentUnreadableError: the environment cannot be captured.
+            EnvironmentUnreadableError: the environment cannot be captured, or the lock not be read.
         """
         from modelreg.environment.capture import capture, find_interpreter
         from modelreg.registry.show import read_environment
-        from modelreg.registry.verify import todays, verify_version
+        from modelreg.registry.verify import lock_file, todays, verify_version
 
         version = reference if isinstance(reference, Version) else self.resolve(reference)
         terms = todays(policy, group, allow_unchecked=allow_unchecked, deep=deep)
-        captured = environment or capture(find_interpreter(python), whole=False)
+        checked = environment if lock is None else lock_file(lock)
+        checked = checked or capture(find_interpreter(python), whole=False)
         model = ModelReader(self._seen, version.model)
-        return verify_version(version, captured, model, lambda other: read_environment(self._seen, other)[1], terms)
+        return verify_version(version, checked, model, lambda other: read_environment(self._seen, other)[1], terms)
 
     def export(
         self,

@@ -1,9 +1,10 @@
 """Making a version's environment anew, in a folder of the person's choice or in the user's cache."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from modelreg.canonical import encode
@@ -57,6 +58,8 @@ def cached(
         with _held(folder.with_suffix(".lock"), tell):
             known = read(selection, folder) if folder.exists() else None
             if known is not None and known.comparison.fits:
+                with suppress(OSError):
+                    os.utime(folder)  # used now; `modelreg cache prune` removes what was not used for longest
                 return known
             if folder.exists():
                 tell(f"{folder} is not what it was made as, so it is made anew")

@@ -3,7 +3,9 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, compare
@@ -11,12 +13,18 @@ from modelreg.environment.expected import Expected
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms
 from modelreg.environment.record import Environment, Origin, Package
-from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError
+from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError, UsageError
 from modelreg.events import ImageNote
 from modelreg.manifest import PulledManifest
 from modelreg.paths import MANIFEST
 from modelreg.registry.model import ModelReader
 from modelreg.version import Version
+
+if TYPE_CHECKING:
+    from modelreg.lock.reading import LockFile
+
+LOCK = "lock"
+"""The kind of capture that a lock file is taken for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +32,7 @@ class EnvironmentReport:
     """Whether a captured environment fits a version, and every difference.
 
     where: the file and the line that ask for this check, where they do; lines: those that a finding is about, by its
-    subject, as in a lock file.
+    subject, as in a lock file. wanted: the packages that were compared, as the version pins them, by name.
     """
 
     reference: str
@@ -32,11 +40,13 @@ class EnvironmentReport:
     capture: Capture
     where: tuple[str, int] | None = None
     lines: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    wanted: Mapping[str, Package] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
         """What was checked, as a sentence names it: `serving/.venv (Python 3.11.7)`."""
-        return f"{self.capture.prefix} (Python {self.capture.environment.python.version})"
+        python = f"Python {self.capture.environment.python.version}"
+        return f"{self.capture.prefix} ({'for ' if self.capture.kind == LOCK else ''}{python})"
 
     @property
     def fits(self) -> bool:
@@ -51,7 +61,7 @@ class EnvironmentReport:
 
 def verify_version(
     version: Version,
-    capture: Capture,
+    capture: "Capture | LockFile",
     model: ModelReader,
     environment_of: Callable[[Version], Environment],
     terms: Terms | None = None,
@@ -81,7 +91,9 @@ def verify_version(
     return _with_images(dated, version.images)
 
 
-def verify_pulled(manifest: PulledManifest, capture: Capture, terms: Terms | None = None) -> EnvironmentReport:
+def verify_pulled(
+    manifest: PulledManifest, capture: "Capture | LockFile", terms: Terms | None = None
+) -> EnvironmentReport:
     """Compare an environment with what a pulled manifest says, without the registry.
 
     Raises:
@@ -92,6 +104,14 @@ def verify_pulled(manifest: PulledManifest, capture: Capture, terms: Terms | Non
     said = _said(manifest.reference, manifest.created)
     dated = _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
     return _with_images(dated, manifest.images)
+
+
+def lock_file(path: str | PathLike[str]) -> "LockFile":
+    """Return a lock file, which is read when it is compared."""
+    # Imported here: most checks are of an environment.
+    from modelreg.lock.reading import LockFile
+
+    return LockFile(Path(path))
 
 
 def todays(
@@ -109,15 +129,18 @@ def todays(
     return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked, deep)
 
 
-def check(reference: str, expected: Expected, capture: Capture, terms: Terms | None = None) -> EnvironmentReport:
-    """Compare an environment with what is expected of it, and look into its files where that tells more.
+def check(
+    reference: str, expected: Expected, capture: "Capture | LockFile", terms: Terms | None = None
+) -> EnvironmentReport:
+    """Compare an environment, or a lock, with what is expected, and look into the files where that tells more.
 
     Raises:
-        UsageError: the model has no such group as `terms` name.
+        UsageError: the model has no such group as `terms` name, or files of a lock are to be looked at.
     """
     terms = terms or todays()
-    found = _with_records(expected, capture, terms)
-    comparison = compare(expected, found, terms, capture.duplicates)
+    if not isinstance(capture, Capture):
+        return _lock_report(reference, expected, capture, terms)
+    comparison = compare(expected, _with_records(expected, capture, terms), terms, capture.duplicates)
     if terms.deep or (expected.imports is not None and comparison.findings):
         # Imported here: where everything fits it is not needed.
         from modelreg.registry.inspection import code_findings, file_findings
@@ -125,7 +148,21 @@ def check(reference: str, expected: Expected, capture: Capture, terms: Terms | N
         more = [*code_findings(expected, capture, comparison.findings)]
         more += file_findings(expected, capture, terms) if terms.deep else ()
         comparison = comparison.with_findings(more)
-    return EnvironmentReport(reference, comparison, capture)
+    return EnvironmentReport(reference, comparison, capture, wanted=_wanted(expected, comparison))
+
+
+def _lock_report(reference: str, expected: Expected, file: "LockFile", terms: Terms) -> EnvironmentReport:
+    if terms.deep:
+        raise UsageError("--deep reads what is installed, and of a lock nothing is; leave it out")
+    from modelreg.lock.comparing import compare_lock
+
+    lock, environment, comparison = compare_lock(file, expected, terms)
+    where, wanted = (lock.path, 1), _wanted(expected, comparison)
+    return EnvironmentReport(reference, comparison, Capture(environment, LOCK, lock.path), where, lock.lines, wanted)
+
+
+def _wanted(expected: Expected, comparison: Comparison) -> Mapping[str, Package]:
+    return {name: pin.package for name, pin in expected.pins(comparison.terms.group).items()}
 
 
 def _with_records(expected: Expected, capture: Capture, terms: Terms) -> Environment:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from modelreg.cli.output import print_json, print_raw
 
 if TYPE_CHECKING:
+    from modelreg.environment.fix import Fix
     from modelreg.registry.verify import EnvironmentReport
 
 
@@ -19,13 +20,18 @@ class Form(StrEnum):
     JUNIT = "junit"
 
 
-def print_reports(reports: "Sequence[EnvironmentReport]", form: Form, *, quiet: bool = False) -> None:
-    """Print how an environment fits each of several versions; quiet: only the references of those it does not fit."""
+def print_reports(
+    reports: "Sequence[EnvironmentReport]", form: Form, *, quiet: bool = False, fix: "Fix | None" = None
+) -> None:
+    """Print how an environment fits each of several versions; quiet: only the references of those it does not fit.
+
+    fix: the command that puts it right, for a document.
+    """
     # Imported here: each run writes one form.
     if form is Form.JSON:
         from modelreg.cli.report.json import document
 
-        print_json(document(reports))
+        print_json(document(reports, fix))
     elif form is Form.JUNIT:
         from modelreg.cli.report.junit import suites
 

@@ -29,7 +29,7 @@ def print_report(report: "EnvironmentReport") -> None:
         print_line(f"  {_RISK}")
 
 
-_RISKY = ("version", "origin", "rebuilt")
+_RISKY = ("version", "origin", "rebuilt", "file")
 
 
 def is_counted_only(finding: Finding) -> bool:
@@ -46,9 +46,11 @@ def summary(comparison: "Comparison") -> list[str]:
     levels = ", ".join(f"{by_role[role]} {role}" for role in Role if by_role[role])
     group = f", group {terms.group}" if terms.group else ""
     counted = count_text(comparison.compared, "package")
-    lines = [f"{counted} ({levels}), Python and the platform were compared; policy {terms.policy}{group}"]
+    beside = "" if comparison.unsaid else ", Python and the platform"
+    lines = [f"{counted} ({levels}){beside} were compared; policy {terms.policy}{group}"]
     if not levels:
         lines = [f"no package was compared; policy {terms.policy}{group}"]
+    lines += comparison.unsaid
     unchecked = comparison.count(Severity.UNCHECKED)
     if unchecked:
         allowed = "allowed" if terms.allow_unchecked else "which fails; --allow-unchecked lets it pass"

@@ -1,0 +1,73 @@
+"""The command that puts a checked environment right, as `verify-env --fix-command` prints it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelreg.cli.output import print_raw, say
+from modelreg.cli.report import Form, print_reports
+from modelreg.environment.fix import Fix, Place, fix
+from modelreg.errors import UsageError
+
+if TYPE_CHECKING:
+    from modelreg.environment.capture import Capture
+    from modelreg.registry.verify import EnvironmentReport
+
+
+def fix_of(reports: "Sequence[EnvironmentReport]") -> Fix:
+    """Return the command that brings the environment that was checked to what the models want.
+
+    Raises:
+        UsageError: what was checked is no environment that a command could change.
+    """
+    captured = reports[0].capture
+    if captured.interpreter is None:
+        raise UsageError("--fix-command is for an environment of this machine, and no lock or image; leave it out")
+    differences = [(one, report.wanted.get(one.subject)) for report in reports for one in report.findings]
+    return fix(differences, _place(captured, captured.interpreter))
+
+
+def print_fix(reports: "Sequence[EnvironmentReport]", form: Form) -> None:
+    """Print the command to stdout, quoted for the system's shell, and what it does not put right to stderr.
+
+    form: JSON puts both into the document of the reports.
+
+    Raises:
+        UsageError: as `fix_of`.
+    """
+    fix = fix_of(reports)
+    if form is Form.JSON:
+        print_reports(reports, form, fix=fix)
+        return
+    for remark in fix.remarks:
+        say(remark)
+    if fix.command:
+        print_raw(quoted(fix.command))
+
+
+def quoted(command: Sequence[str]) -> str:
+    """Return a command as a line for the system's shell."""
+    if os.name == "nt":
+        # Imported here, and only where it is needed: it is large.
+        from subprocess import list2cmdline
+
+        return list2cmdline(command)
+    import shlex
+
+    return shlex.join(command)
+
+
+def _place(captured: "Capture", interpreter: Path) -> Place:
+    """Return where to install, and what with: pip, unless the environment has none, or uv made it."""
+    has_pip = any(package.name == "pip" for package in captured.environment.packages)
+    return Place(str(interpreter), "pip" if has_pip and not _is_of_uv(Path(captured.prefix)) else "uv")
+
+
+def _is_of_uv(prefix: Path) -> bool:
+    """Tell whether uv made a virtual environment: it says so in its pyvenv.cfg."""
+    try:
+        lines = (prefix / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.partition("=")[0].strip() == "uv" for line in lines)

@@ -1,0 +1,114 @@
+"""The one command that brings an environment to what a model wants. Pure: findings in, a command out."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from modelreg.environment.finding import Finding, Severity
+from modelreg.environment.record import Package
+
+_INSTALLABLE = ("missing", "version", "origin", "rebuilt", "duplicate")
+_UNINSTALLABLE: Mapping[str, str] = {
+    "python": "a command cannot change the Python; make a new environment with {wanted}",
+    "implementation": "a command cannot change the interpreter; make a new environment with {wanted}",
+    "abi": "a command cannot change the interpreter; make a new environment with one for {wanted}",
+    "system": "a command cannot change the system; the model wants {wanted}",
+    "machine": "a command cannot change the machine; the model wants {wanted}",
+    "libc": "a command cannot change the C library; the model wants {wanted} or newer",
+    "shadowed": "{subject} is hidden by {wanted}, which stands earlier on the path; take that off it (PYTHONPATH)",
+    "extra": "{subject} {found} stays: the command removes nothing; uninstall it",
+}
+_ORIGINS = {"conda": "conda", "distribution": "the system's own packages"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the command is to install. tool: `pip`, its own, or `uv`. python: its interpreter."""
+
+    python: str
+    tool: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A command, as words, and what it does not put right, or needs beside itself, in sentences.
+
+    command: empty where there is nothing that one could install.
+    """
+
+    command: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> Fix:
+    """Return the command that installs what differs, and nothing else, at exactly the versions that are wanted.
+
+    differences: the findings of one or more versions, each with the package that is wanted, if it is about one.
+    """
+    wanted: dict[str, Package] = {}
+    kinds: set[str] = set()
+    remarks: dict[str, None] = {}
+    torn: set[str] = set()
+    for finding, package in differences:
+        if not _is_to_fix(finding):
+            continue
+        remark = _obstacle(finding, package, place)
+        if remark is not None:
+            remarks[remark] = None
+        elif package is not None:
+            first = wanted.setdefault(package.name, package)
+            kinds.add(finding.kind)
+            if first.requirement != package.requirement:
+                torn.add(package.name)
+    for name in sorted(torn):
+        del wanted[name]
+        remarks[f"the models want {name} in different versions; no one environment can have both"] = None
+    packages = [wanted[name] for name in sorted(wanted)]
+    remarks |= dict.fromkeys(_needs(packages))
+    return Fix(_command(packages, place, again=bool(kinds - {"missing", "version"})), tuple(remarks))
+
+
+def _is_to_fix(finding: Finding) -> bool:
+    """Tell whether a finding fails a check, or warns of a version; another build of a version is rarely to be had."""
+    if finding.severity is Severity.ERROR:
+        return True
+    return finding.severity is Severity.WARNING and finding.kind in ("missing", "version", "origin")
+
+
+def _obstacle(finding: Finding, package: Package | None, place: Place) -> str | None:
+    """Say why no command puts a difference right; None: one does, or nothing is to be said of it."""
+    said = _UNINSTALLABLE.get(finding.kind)
+    if said is not None:
+        return said.format(subject=finding.subject, wanted=finding.wanted, found=finding.found)
+    if package is None or finding.kind not in _INSTALLABLE:
+        return None
+    if package.requirement is None:
+        origin = package.origin
+        commit = f", at commit {origin.commit}" if origin and origin.commit else ""
+        kind = "an editable folder" if origin and origin.kind == "editable" else "a place that only its machine has"
+        return f"{package.name} {package.version} was installed from {kind}{commit}; install it by hand"
+    if finding.kind == "duplicate" and place.tool == "pip":
+        return f"{package.name} is there twice, and pip removes one of them; uninstall it twice, and run this again"
+    return None
+
+
+def _needs(packages: Iterable[Package]) -> Iterator[str]:
+    for package in packages:
+        name, kind = package.name, package.origin.kind if package.origin else ""
+        if kind in _ORIGINS:
+            yield f"{name} came from {_ORIGINS[kind]}; the command takes that version from an index"
+        elif not kind and "+" in package.version:
+            label = package.version.partition("+")[2]
+            yield f"{name} {package.version} has the label {label}, which PyPI has not; add its --index-url"
+
+
+def _command(packages: list[Package], place: Place, *, again: bool) -> tuple[str, ...]:
+    """Return the command as words. again: replace what is there at the same version, too."""
+    requirements = tuple(requirement for package in packages if (requirement := package.requirement))
+    if not requirements:
+        return ()
+    start: tuple[str, ...]
+    if place.tool == "uv":
+        start, replacing = ("uv", "pip", "install", "--python", place.python, "--no-deps"), "--reinstall"
+    else:
+        start, replacing = (place.python, "-m", "pip", "install", "--no-deps"), "--force-reinstall"
+    return (*start, *([replacing] if again else []), *requirements)

@@ -1,0 +1,1 @@
+"""Lock files: what would be installed, before anything is built."""

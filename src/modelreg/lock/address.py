@@ -1,0 +1,101 @@
+"""Where a lock says that a package is from: repositories, files and folders."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.request import url2pathname
+
+from modelreg.digest import is_sha256
+from modelreg.environment.distribution import redacted
+from modelreg.environment.record import Origin, is_name, is_word
+
+COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_VCS = re.compile(r"(git|hg|svn|bzr)\+(.+)")
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tar.bz2", ".tar.xz", ".tgz")
+_EGG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A place, and what it says of the package there; name and version are empty where it says none.
+
+    loose: why it does not say exactly which bytes are there; None: it does.
+    """
+
+    origin: Origin
+    name: str = ""
+    version: str = ""
+    loose: str | None = None
+
+
+def read_address(text: str, folder: Path) -> Address:
+    """Read the URL or path of a requirement. folder: that of the file it stands in, for relative paths."""
+    address, _, fragment = text.partition("#")
+    told = {key: values[0] for key, values in parse_qs(fragment).items()}
+    egg = _EGG.match(told.get("egg", ""))
+    name = egg[0] if egg else ""
+    vcs = _VCS.fullmatch(address)
+    if vcs:
+        return _repository(vcs[1], vcs[2], name, told.get("subdirectory"))
+    if PurePosixPath(unquote(urlsplit(address).path if "://" in address else address)).name.endswith(_ARCHIVES):
+        found = told.get("sha256", "")
+        return archive(address, found if is_sha256(found) else None, told.get("subdirectory"), name)
+    if "://" in address and not address.startswith("file:"):
+        return Address(Origin("archive", redacted(address)), name, loose="its address does not say what file it is")
+    path = folder / (url2pathname(urlsplit(address).path) if address.startswith("file:") else address)
+    found_name, version = _project(path)
+    return Address(Origin("directory"), name or found_name, version)
+
+
+def archive(url: str, sha256: str | None, subdirectory: str | None = None, name: str = "") -> Address:
+    """Return what the URL or path of an archive says: the name of a wheel tells name and version."""
+    file = PurePosixPath(urlsplit(url).path if "://" in url else url.replace("\\", "/")).name
+    found, version = named(file)
+    return Address(Origin("archive", redacted(url), subdirectory=subdirectory, sha256=sha256), name or found, version)
+
+
+def named(file: str) -> tuple[str, str]:
+    """Return the name and version of a wheel or a source archive; empty where its file name does not tell."""
+    from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+    from packaging.version import InvalidVersion
+
+    file = unquote(file)
+    try:
+        if file.endswith(".whl"):
+            name, version, _, _ = parse_wheel_filename(file)
+        else:
+            name, version = parse_sdist_filename(file)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
+        return "", ""
+    return name, str(version)
+
+
+def vcs_origin(vcs: str, url: str, commit: str, requested: str | None, subdirectory: str | None) -> Origin:
+    """Return the origin of what is at a commit of a repository."""
+    return Origin("vcs", redacted(url), vcs, commit, requested, subdirectory)
+
+
+def _repository(vcs: str, url: str, name: str, subdirectory: str | None) -> Address:
+    place, _, path = url.partition("://")
+    bare, at, revision = path.rpartition("@")
+    if not at or "/" not in bare:  # what stands before a host is no revision
+        bare, revision = path, ""
+    origin = vcs_origin(vcs, f"{place}://{bare}", revision, None, subdirectory)
+    if COMMIT.fullmatch(revision):
+        return Address(origin, name)
+    said = f"{revision!r}, which is no commit and can move" if revision else "no commit"
+    return Address(origin, name, loose=f"it names {said}")
+
+
+def _project(folder: Path) -> tuple[str, str]:
+    """Return name and version of the project in a folder, as far as its pyproject.toml says them."""
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        name, version = project["name"], project.get("version", "")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return "", ""
+    if not isinstance(name, str) or not is_name(name):
+        return "", ""
+    return name, version if isinstance(version, str) and is_word(version) else ""

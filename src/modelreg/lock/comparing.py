@@ -1,0 +1,130 @@
+"""Would what a lock installs fit a model? A lock, and what is expected, in; findings out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from modelreg.environment.compare import Comparison, compare
+from modelreg.environment.expected import Expected, Pin
+from modelreg.environment.finding import Finding, Role, Severity
+from modelreg.environment.policy import Terms
+from modelreg.environment.record import Environment, Package
+from modelreg.lock.conditions import Conditions
+from modelreg.lock.locked import Lock, Locked, Loose
+from modelreg.lock.reading import LockFile
+
+_NO_VERSION = "the lock does not say which version is there"
+_NO_HASH = "the lock lists no hash of the file, so it may be another one at the same address"
+_NO_BUILD = "a lock does not say which build is installed, and the policy strict compares builds"
+
+
+def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock, Environment, Comparison]:
+    """Compare what a lock would install, on the model's Python and platform, with what the model was registered with.
+
+    What a lock does not say, such as the exact Python, is not compared, and the comparison says so. The group that is
+    asked for may be one of the model, of the lock, or of both.
+
+    Raises:
+        UsageError: the file is no lock, or neither the model nor the lock has such a group.
+        NotFoundError, AccessDeniedError, EnvironmentUnreadableError: the lock cannot be read.
+    """
+    known = terms.group is None or terms.group in (expected.groups or {})
+    lock = file.read(expected.environment, expected.group(terms.group) if known else terms.group)
+    if not known and lock.group == terms.group:
+        terms = replace(terms, group=None)
+    pins = expected.pins(expected.group(terms.group))
+    counted = {name: pin for name, pin in pins.items() if pin.role is not Role.TOOLING}
+    packages, open_ends = _assumed(lock, counted)
+    environment = replace(expected.environment, packages=packages, conda=())
+    files = {one.package.name: one.hashes for one in lock.packages if one.hashes}
+    comparison = compare(expected, environment, terms, files=files)
+    findings = [_named(finding, lock) for finding in comparison.findings if not _is_about_a_build(finding)]
+    findings += [_finding(name, reason, counted.get(name), terms) for name, reason in open_ends]
+    if terms.policy.strict:
+        findings.append(Finding(Severity.UNCHECKED, "unknown", "packages", None, _NO_BUILD))
+    unknown = {name for name, _ in open_ends}
+    roles = {name: role for name, role in comparison.roles.items() if name not in unknown}
+    if not roles and comparison.roles:
+        findings.append(Finding(Severity.ERROR, "nothing", "packages", None, None))
+    bare = replace(comparison, findings=(), roles=roles, unsaid=tuple(_unsaid(lock)))
+    return lock, environment, bare.with_findings([*findings, *_scope(lock, expected.environment)])
+
+
+def _assumed(lock: Lock, pins: Mapping[str, Pin]) -> tuple[tuple[Package, ...], list[tuple[str, str]]]:
+    """Return packages that can be compared, and what of them is not known: that is taken to be as it is wanted."""
+    packages: list[Package] = []
+    unknown: list[tuple[str, str]] = []
+    for one in lock.packages:
+        pin = pins.get(one.package.name)
+        package, reason = _compared(one, pin.package) if pin else (one.package, None)
+        packages.append(package)
+        if reason is not None:
+            unknown.append((package.name, reason))
+    for loose in lock.loose:
+        if loose.name in pins:
+            packages.append(pins[loose.name].package)
+        unknown.append((loose.name, f"{loose.reason} ({_at(loose)})"))
+    return tuple(packages), unknown
+
+
+def _compared(locked: Locked, wanted: Package) -> tuple[Package, str | None]:
+    package, origin, other = locked.package, locked.package.origin, wanted.origin
+    if origin and other and origin.kind == other.kind == "archive" and origin.url == other.url and not origin.sha256:
+        return replace(package, version=package.version or wanted.version, origin=other), (
+            _NO_HASH if other.sha256 and other.sha256 not in locked.hashes else None
+        )
+    if package.version:
+        return package, None
+    if origin is None:
+        return replace(package, version=wanted.version), _NO_VERSION
+    # A commit, or the address of a file, is compared in place of the version that nobody has written down.
+    decided = origin.kind == "vcs" or (origin.kind == "archive" and origin.url is not None)
+    decided = decided or (origin.kind == "editable") is not (other is not None and other.kind == "editable")
+    return replace(package, version=wanted.version), None if decided else _NO_VERSION
+
+
+def _finding(name: str, reason: str, pin: Pin | None, terms: Terms) -> Finding:
+    """Return what is said of something that is not known; it counts where the package does."""
+    if not name:
+        return Finding(Severity.UNCHECKED, "unknown", "packages", None, reason)
+    counts = pin is not None and (pin.role.counts or (terms.policy.all_count and pin.role is not Role.OTHER))
+    severity = Severity.UNCHECKED if counts else Severity.INFO
+    role, wanted = (pin.role, pin.package.version or None) if pin else (None, None)
+    return Finding(severity, "unknown", name, wanted, reason, None, role)
+
+
+def _at(loose: Loose) -> str:
+    return f"{loose.where[0]}, line {loose.where[1]}"
+
+
+def _is_about_a_build(finding: Finding) -> bool:
+    return finding.kind == "unknown" and finding.role is not None
+
+
+def _named(finding: Finding, lock: Lock) -> Finding:
+    """Say of what is missing that the lock is what it is missing from."""
+    if finding.kind != "missing" or finding.severity is Severity.INFO:
+        return finding
+    said = f"{lock.path} does not ask for it"
+    return replace(finding, note=f"{said}; {finding.note}" if finding.note else said)
+
+
+def _scope(lock: Lock, environment: Environment) -> Iterator[Finding]:
+    """Say where a lock is for another Python or for other systems than the model."""
+    version = environment.python.version
+    admits = Conditions(environment).admits(lock.python)
+    if admits is None:
+        reason = f"{lock.path} is for Python {lock.python}, which is no set of versions"
+        yield Finding(Severity.UNCHECKED, "unknown", "python", version, reason)
+    elif not admits:
+        yield Finding(Severity.ERROR, "locked-python", "python", version, lock.python)
+    if lock.foreign:
+        yield Finding(
+            Severity.ERROR, "locked-platform", "platform", str(environment.platform), " or ".join(lock.foreign)
+        )
+
+
+def _unsaid(lock: Lock) -> Iterator[str]:
+    python = f"; it is for Python {lock.python}" if lock.python else ""
+    yield f"the exact Python and the platform were not compared, as {lock.path} does not say them{python}"
+    if lock.group:
+        yield f"of its groups and extras, {lock.group} was chosen"

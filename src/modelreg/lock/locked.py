@@ -1,0 +1,89 @@
+"""What a lock file would install, as a value."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from modelreg.environment.record import Package
+from modelreg.errors import EnvironmentUnreadableError
+
+Where = tuple[str, int]
+"""A file, as a person would name it, and a line of it, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A package that a lock would install.
+
+    package.version is empty where the lock does not say it, as of a repository or a folder. hashes: the sha256 (hex) of
+    the files that it may be installed from; empty: the lock lists none.
+    """
+
+    package: Package
+    where: Where
+    hashes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """What a lock leaves open. name: of the package, normalised; empty where it may be any."""
+
+    name: str
+    reason: str
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock file, read for one Python and platform.
+
+    kind: `requirements.txt`, `pylock.toml` or `uv.lock`. path: as a person would name it. python: the versions of
+    Python that it is for (PEP 440 specifiers); None: it does not say. foreign: the environments that it is for (PEP 508
+    markers), where the one that it was read for is none of them. group: its group or extra that was chosen.
+    """
+
+    kind: str
+    path: str
+    packages: tuple[Locked, ...]
+    loose: tuple[Loose, ...] = ()
+    python: str | None = None
+    foreign: tuple[str, ...] = ()
+    group: str | None = None
+
+    @property
+    def lines(self) -> Mapping[str, Where]:
+        """Where each package stands, by name."""
+        loose = {one.name: one.where for one in self.loose if one.name}
+        return loose | {locked.package.name: locked.where for locked in self.packages}
+
+
+class LockDamagedError(EnvironmentUnreadableError):
+    """A lock file that no installer would take."""
+
+    def __init__(self, where: Where, reason: str) -> None:
+        super().__init__(f"{where[0]}, line {where[1]}: {reason}; correct it, or make the lock again")
+
+
+def settled(found: Iterable[Locked | Loose]) -> tuple[tuple[Locked, ...], tuple[Loose, ...]]:
+    """Return one entry a package, sorted by name: what is pinned in one place settles what is loose in another.
+
+    What is pinned in two ways is left open: no installer would take it.
+    """
+    by_name: dict[str, list[Locked | Loose]] = {}
+    for one in found:
+        by_name.setdefault(one.package.name if isinstance(one, Locked) else one.name, []).append(one)
+    settled = [one for name in sorted(by_name) for one in (_one(name, by_name[name]) if name else by_name[name])]
+    return (
+        tuple(one for one in settled if isinstance(one, Locked)),
+        tuple(one for one in settled if isinstance(one, Loose)),
+    )
+
+
+def _one(name: str, entries: list[Locked | Loose]) -> Iterator[Locked | Loose]:
+    pinned = [one for one in entries if isinstance(one, Locked)]
+    if not pinned:
+        yield entries[0]
+    elif len({(one.package.version, one.package.origin) for one in pinned}) > 1:
+        lines = " and ".join(dict.fromkeys(f"{one.where[0]}, line {one.where[1]}" for one in pinned))
+        yield Loose(name, f"it is asked for in two ways ({lines})", pinned[0].where)
+    else:
+        yield Locked(pinned[0].package, pinned[0].where, frozenset[str]().union(*(one.hashes for one in pinned)))

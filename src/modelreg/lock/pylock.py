@@ -1,0 +1,118 @@
+"""Reading a pylock.toml (PEP 751), as `pip lock`, `uv export` and `uv pip compile` write it."""
+
+from collections.abc import Iterator, Mapping
+
+from modelreg.environment.record import Environment, Origin, Package, is_name, is_word, normalized
+from modelreg.errors import EnvironmentUnreadableError
+from modelreg.fields import Fields
+from modelreg.lock.address import COMMIT, archive, named, vcs_origin
+from modelreg.lock.conditions import Conditions
+from modelreg.lock.locked import Lock, Locked, Loose, Where, settled
+
+_SOURCES = ("vcs", "directory", "archive")
+
+
+def read_pylock(
+    document: Mapping[str, object], lines: list[Where], environment: Environment, group: str | None
+) -> Lock:
+    """Read the document of a pylock.toml for the Python and platform of an environment.
+
+    lines: where each package stands. group: the dependency group, or else the extra, that is chosen, where it has one
+    of that name; without one its default groups are.
+
+    Raises:
+        EnvironmentUnreadableError: it was written by a later standard. IntegrityError: a field is damaged.
+    """
+    fields = Fields(document)
+    version = fields.text("lock-version")
+    if version.partition(".")[0] != "1":
+        raise EnvironmentUnreadableError(
+            f"it is of lock-version {version}, and 1.0 is what is read; update modelreg, or make it with an older tool"
+        )
+    chosen, extras, groups = _chosen(fields, group)
+    conditions = Conditions(environment, extras, groups)
+    found = [
+        one
+        for package, where in zip(fields.optional_children("packages"), lines, strict=True)
+        if (one := _package(package, where, conditions)) is not None
+    ]
+    environments = fields.texts("environments")
+    foreign = () if not environments or any(conditions.hold(one) is not False for one in environments) else environments
+    python = fields.optional_text("requires-python")
+    return Lock("pylock.toml", "", *settled(_once(found)), python=python, foreign=foreign, group=chosen)
+
+
+def _chosen(fields: Fields, group: str | None) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
+    """Return what is chosen, as a person would name it, the extras and the groups."""
+    groups, extras = (tuple(map(normalized, fields.texts(name))) for name in ("dependency-groups", "extras"))
+    if group is not None and group in groups:
+        return group, (), (group,)
+    if group is not None and group in extras:
+        return group, (group,), ()
+    default = fields.texts("default-groups")
+    return ", ".join(default) or None, (), default
+
+
+def _package(fields: Fields, where: Where, conditions: Conditions) -> Locked | Loose | None:
+    raw_name, version = fields.text("name"), fields.optional_text("version") or ""
+    if not is_name(raw_name) or (version and not is_word(version)):
+        raise fields.damage("name", "is no name of a package, or its version is none")
+    name = normalized(raw_name)
+    holds = conditions.hold(fields.optional_text("marker"))
+    if holds is None:
+        return Loose(name, "its condition cannot be judged for another machine", where)
+    if not holds:
+        return None
+    python = fields.optional_text("requires-python")
+    if conditions.admits(python) is not True:
+        return Loose(name, f"the lock has it for Python {python} alone", where)
+    origin, found, loose = _origin(fields)
+    if loose:
+        return Loose(name, loose, where)
+    files = [*fields.optional_children("wheels"), *filter(None, [fields.optional_child("sdist")])]
+    if origin is None and not files:
+        return Loose(name, "the lock names no file of it", where)
+    versions = version or found or next(filter(None, map(_version_of, files)), "")
+    return Locked(Package(name, versions, origin=origin), where, _hashes(fields, files))
+
+
+def _origin(fields: Fields) -> tuple[Origin | None, str, str | None]:
+    """Return the origin, the version that it tells, and why it is not exact."""
+    source = next((name for name in _SOURCES if name in fields.mapping), None)
+    if source is None:
+        return None, "", None
+    table = fields.child(source)
+    place = table.optional_text("url") or table.optional_text("path") or ""
+    subdirectory = table.optional_text("subdirectory")
+    if source == "directory":
+        return Origin("editable" if table.optional_flag("editable") else "directory"), "", None
+    if source == "vcs":
+        commit, requested = table.text("commit-id"), table.optional_text("requested-revision")
+        loose = None if COMMIT.fullmatch(commit) else f"it names {commit!r}, which is no commit"
+        return vcs_origin(table.text("type"), place, commit, requested, subdirectory), "", loose
+    sha256 = table.child("hashes").optional_text("sha256") if "hashes" in table.mapping else None
+    address = archive(place, sha256, subdirectory)
+    return address.origin, address.version, None
+
+
+def _version_of(file: Fields) -> str:
+    place = file.optional_text("name") or file.optional_text("url") or file.optional_text("path") or ""
+    return named(place.partition("#")[0].rpartition("/")[2])[1]
+
+
+def _hashes(fields: Fields, files: list[Fields]) -> frozenset[str]:
+    tables = [*files, *filter(None, [fields.optional_child("archive")])]
+    found = (table.child("hashes").optional_text("sha256") for table in tables if "hashes" in table.mapping)
+    return frozenset(sha256.lower() for sha256 in found if sha256)
+
+
+def _once(found: list[Locked | Loose]) -> Iterator[Locked | Loose]:
+    """Leave a package open that is chosen twice: an installer must refuse it (PEP 751)."""
+    first: dict[str, Locked | Loose] = {}
+    for one in found:
+        name = one.package.name if isinstance(one, Locked) else one.name
+        if name in first:
+            first[name] = Loose(name, "the lock chooses it twice for this Python and platform", one.where)
+        else:
+            first[name] = one
+    yield from first.values()

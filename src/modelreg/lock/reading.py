@@ -1,0 +1,95 @@
+"""Telling lock files apart, and reading the one that it is."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modelreg.environment.record import Environment
+from modelreg.errors import EnvironmentUnreadableError, IntegrityError, UsageError
+from modelreg.lock.lines import decoded, read_bytes, shown
+from modelreg.lock.locked import Lock, Where
+
+_KINDS = "requirements.txt, pylock.toml or uv.lock"
+_HEADERS = {"packages": re.compile(r"\s*\[\[\s*packages\s*\]\]"), "package": re.compile(r"\s*\[\[\s*package\s*\]\]")}
+_OTHERS = {
+    "poetry.lock": "poetry export, or poetry lock with pylock.toml",
+    "pdm.lock": "pdm export -f pylock, or -f requirements",
+    "pipfile.lock": "pipenv requirements",
+    "conda-lock.yml": "conda-lock render",
+    "pixi.lock": "pixi export",
+}
+"""Locks of other tools, and what makes of them one that is read."""
+
+Read = Callable[[Mapping[str, object], list[Where], Environment, str | None], Lock]
+
+
+@dataclass(frozen=True, slots=True)
+class LockFile:
+    """A lock file that an environment is to be built from."""
+
+    path: Path
+
+    def read(self, environment: Environment, group: str | None = None) -> Lock:
+        """Read it: what would be installed for the Python and platform of an environment.
+
+        group: the dependency group or extra of the lock that would be installed, where it has one of that name.
+
+        Raises:
+            NotFoundError, AccessDeniedError: there is none, or it is not ours to read.
+            EnvironmentUnreadableError: it is damaged, or includes what cannot be read.
+            UsageError: it is no lock of a kind that is read.
+        """
+        named = shown(self.path)
+        try:
+            return replace(self._read(named, environment, group), path=named)
+        except (ValueError, RecursionError) as error:  # an address that is none, or what is nested without end
+            raise EnvironmentUnreadableError(f"{named} cannot be read: {error}; make the lock again") from None
+
+    def _read(self, named: str, environment: Environment, group: str | None) -> Lock:
+        data = read_bytes(self.path, named)
+        other = _OTHERS.get(self.path.name.lower())
+        if other or self.path.suffix.lower() in (".json", ".yaml", ".yml"):
+            raise UsageError(f"{named} is no {_KINDS}; make one{f' with {other}' if other else ''}")
+        if self.path.suffix.lower() in (".toml", ".lock"):
+            return _read_toml(decoded(data, named), named, environment, group)
+        # Imported here: each lock is of one kind.
+        from modelreg.lock.requirements import read_requirements
+
+        return read_requirements(self.path, environment)
+
+
+def _read_toml(text: str, named: str, environment: Environment, group: str | None) -> Lock:
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise EnvironmentUnreadableError(f"{named} is no TOML: {error}; make the lock again") from None
+    read, list_name = _reader(document, named)
+    try:
+        return read(document, _lines(text, document, list_name, named), environment, group)
+    except IntegrityError as error:
+        raise EnvironmentUnreadableError(f"{named} {error}; make the lock again") from None
+    except EnvironmentUnreadableError as error:
+        raise EnvironmentUnreadableError(f"{named} cannot be read: {error}") from None
+
+
+def _reader(document: Mapping[str, object], named: str) -> tuple[Read, str]:
+    if "lock-version" in document:
+        from modelreg.lock.pylock import read_pylock
+
+        return read_pylock, "packages"
+    if isinstance(document.get("version"), int) and ("package" in document or "requires-python" in document):
+        from modelreg.lock.uv import read_uv
+
+        return read_uv, "package"
+    raise UsageError(f"{named} is no {_KINDS}; make one, as with uv lock or pip lock")
+
+
+def _lines(text: str, document: Mapping[str, object], list_name: str, named: str) -> list[Where]:
+    """Return where each package stands; on line 1 where that cannot be told."""
+    entries = document.get(list_name, [])
+    count = len(entries) if isinstance(entries, list) else 0
+    header = _HEADERS[list_name]
+    lines = [number for number, line in enumerate(text.split("\n"), 1) if header.match(line)]
+    return [(named, number) for number in (lines if len(lines) == count else [1] * count)]

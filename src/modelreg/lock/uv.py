@@ -1,0 +1,241 @@
+"""Reading a uv.lock: of all that it resolves, what one environment would get."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from modelreg.environment.record import Environment, Origin, Package, is_name, is_word, normalized
+from modelreg.errors import EnvironmentUnreadableError
+from modelreg.fields import Fields
+from modelreg.lock.address import COMMIT, archive, vcs_origin
+from modelreg.lock.conditions import Conditions
+from modelreg.lock.locked import Lock, Locked, Loose, Where, settled
+from modelreg.lock.requirements import sha256s
+
+_FOLDERS = ("editable", "directory", "virtual")
+_SUPPORTED = 1
+
+
+class _Step(NamedTuple):
+    """A package of the lock, by its number, with one of its extras; empty: without."""
+
+    number: int
+    extra: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A package as it stands in the lock."""
+
+    fields: Fields
+    where: Where
+    name: str
+    version: str
+    source: Mapping[str, object]
+
+
+def read_uv(document: Mapping[str, object], lines: list[Where], environment: Environment, group: str | None) -> Lock:
+    """Read the document of a uv.lock for the Python and platform of an environment.
+
+    Only what the project needs counts, and what it needs for the chosen group, or else extra, where it has one of that
+    name. lines: where each package stands.
+
+    Raises:
+        EnvironmentUnreadableError: it was written by a later uv. IntegrityError: a field is damaged.
+    """
+    fields = Fields(document)
+    version = fields.integer("version")
+    if version != _SUPPORTED:
+        raise EnvironmentUnreadableError(
+            f"it is of version {version}, and {_SUPPORTED} is what is read; update modelreg, or export it: uv export"
+        )
+    entries = [
+        _entry(package, where) for package, where in zip(fields.optional_children("package"), lines, strict=True)
+    ]
+    projects = _projects(fields, entries)
+    chosen = _chosen(fields, [entries[number] for number in projects], group)
+    tokens = [_token(kind, entries[number].name, name) for kind, name in chosen for number in projects]
+    conditions = Conditions(environment, extras=[*tokens, *(_token("project", entries[n].name, "") for n in projects)])
+    walk = _Walk(entries, conditions)
+    top = (lines[0][0], 1) if lines else ("uv.lock", 1)
+    for number in projects:
+        walk.start(number, chosen)
+    walk.need(fields, chosen, top)
+    supported = fields.texts("supported-markers")
+    foreign = () if not supported or any(conditions.hold(one) is not False for one in supported) else supported
+    return Lock(
+        "uv.lock",
+        "",
+        *settled(walk.found()),
+        python=fields.optional_text("requires-python"),
+        foreign=foreign,
+        group=chosen[0][1] if chosen else None,
+    )
+
+
+def _entry(fields: Fields, where: Where) -> _Entry:
+    name, version = fields.text("name"), fields.optional_text("version") or ""
+    if not is_name(name) or (version and not is_word(version)):
+        raise fields.damage("name", "is no name of a package, or its version is none")
+    return _Entry(fields, where, normalized(name), version, fields.child("source").mapping)
+
+
+def _projects(fields: Fields, entries: list[_Entry]) -> list[int]:
+    """Return the numbers of the project's own package, or of all members of a workspace that has none at its root."""
+    own = [
+        number for number, one in enumerate(entries) if "." in (one.source.get("editable"), one.source.get("virtual"))
+    ]
+    manifest = fields.optional_child("manifest")
+    members = set(map(normalized, manifest.texts("members"))) if manifest else set()
+    if own or not members:
+        return own
+    return [number for number, one in enumerate(entries) if one.name in members and set(one.source) & set(_FOLDERS)]
+
+
+def _chosen(fields: Fields, projects: list[_Entry], group: str | None) -> list[tuple[str, str]]:
+    """Return the kind and the name of what is chosen beside the project's own needs: a group, else an extra."""
+    tables = [*(one.fields for one in projects), *filter(None, [fields.optional_child("manifest")])]
+    kinds = (("group", "dev-dependencies"), ("group", "dependency-groups"), ("extra", "optional-dependencies"))
+    for kind, name in kinds:
+        for table in tables:
+            lists = table.optional_child(name)
+            known = [one for one in (lists.mapping if lists else ()) if group and normalized(one) == group]
+            if known:
+                return [(kind, known[0])]
+    return []
+
+
+def _token(kind: str, project: str, name: str) -> str:
+    """Return how uv writes a choice in the conditions of a lock with conflicts: `extra-5-fraud-gpu`."""
+    return f"{kind}-{len(project)}-{project}{f'-{name}' if name else ''}"
+
+
+class _Walk:
+    """Walks from the project along the dependencies whose conditions hold."""
+
+    def __init__(self, entries: list[_Entry], conditions: Conditions) -> None:
+        self._entries = entries
+        self._conditions = conditions
+        self._by_name: dict[str, list[int]] = {}
+        for number, entry in enumerate(entries):
+            self._by_name.setdefault(entry.name, []).append(number)
+        self._reached: set[_Step] = set()
+        self._loose: list[Loose] = []
+
+    def start(self, number: int, chosen: Iterable[tuple[str, str]]) -> None:
+        """Walk from a project of one's own, with the group or extra that is chosen."""
+        entry = self._entries[number]
+        self._follow(
+            [_Step(number, ""), *(_Step(number, normalized(name)) for kind, name in chosen if kind == "extra")]
+        )
+        for kind, name in chosen:
+            groups = entry.fields.optional_child("dev-dependencies")
+            if kind == "group" and groups and name in groups.mapping:
+                self._follow(self._steps(groups.children(name), entry.where))
+
+    def need(self, fields: Fields, chosen: Iterable[tuple[str, str]], where: Where) -> None:
+        """Walk from what a script, or a workspace without a project at its root, needs."""
+        manifest = fields.optional_child("manifest")
+        if manifest is None:
+            return
+        self._follow(self._steps(manifest.optional_children("requirements"), where))
+        groups = manifest.optional_child("dependency-groups")
+        for kind, name in chosen:
+            if kind == "group" and groups and name in groups.mapping:
+                self._follow(self._steps(groups.children(name), where))
+
+    def found(self) -> Iterator[Locked | Loose]:
+        """Yield what was reached, a project that is only a name left out."""
+        for number in sorted({step.number for step in self._reached}):
+            entry = self._entries[number]
+            if "virtual" not in entry.source:
+                yield _locked(entry)
+        yield from self._loose
+
+    def _follow(self, steps: Iterable[_Step]) -> None:
+        ahead = list(steps)
+        while ahead:
+            step = ahead.pop()
+            if step in self._reached:
+                continue
+            self._reached.add(step)
+            entry = self._entries[step.number]
+            if not step.extra:
+                ahead += self._steps(entry.fields.optional_children("dependencies"), entry.where)
+                continue
+            extras = entry.fields.optional_child("optional-dependencies")
+            for name in extras.mapping if extras else ():
+                if extras and normalized(name) == step.extra:
+                    ahead += self._steps(extras.children(name), entry.where)
+
+    def _steps(self, dependencies: list[Fields], where: Where) -> Iterator[_Step]:
+        for dependency in dependencies:
+            name = normalized(dependency.text("name"))
+            holds = self._conditions.hold(dependency.optional_text("marker"))
+            if holds is None:
+                self._loose.append(Loose(name, "its condition cannot be judged for another machine", where))
+            if not holds:
+                continue
+            number = self._resolved(name, dependency)
+            if number is None:
+                self._loose.append(Loose(name, "the lock does not say which of its entries is meant", where))
+                continue
+            extras = (*dependency.texts("extra"), *dependency.texts("extras"))
+            yield from (_Step(number, extra) for extra in ("", *map(normalized, extras)))
+
+    def _resolved(self, name: str, dependency: Fields) -> int | None:
+        """Return the number of the one package that a dependency means for this environment."""
+        version, source = dependency.optional_text("version"), dependency.optional_child("source")
+        numbers = [
+            number
+            for number in self._by_name.get(name, ())
+            if (version is None or self._entries[number].version == version)
+            and (source is None or self._entries[number].source == source.mapping)
+        ]
+        if len(numbers) > 1:
+            numbers = [number for number in numbers if self._is_meant(self._entries[number])]
+        return numbers[0] if len(numbers) == 1 else None
+
+    def _is_meant(self, entry: _Entry) -> bool:
+        markers = entry.fields.texts("resolution-markers")
+        return not markers or any(self._conditions.hold(marker) for marker in markers)
+
+
+def _locked(entry: _Entry) -> Locked | Loose:
+    source = entry.source
+    if "registry" in source:
+        return _with_files(entry, None)
+    if set(source) & set(_FOLDERS):
+        kind = "editable" if "editable" in source else "directory"
+        return Locked(Package(entry.name, entry.version, origin=Origin(kind)), entry.where)
+    if isinstance(git := source.get("git"), str):
+        return _from_git(entry, git)
+    place = source.get("url") or source.get("path")
+    if not isinstance(place, str):
+        return Loose(entry.name, f"its source is of a kind that is not known: {', '.join(source)}", entry.where)
+    hashes = _hashes(entry)
+    only = next(iter(hashes)) if len(hashes) == 1 else None
+    subdirectory = source.get("subdirectory")
+    origin = archive(place, only, subdirectory if isinstance(subdirectory, str) else None).origin
+    return _with_files(entry, origin)
+
+
+def _from_git(entry: _Entry, git: str) -> Locked | Loose:
+    parts = urlsplit(git)
+    told = {key: values[0] for key, values in parse_qs(parts.query).items()}
+    if not COMMIT.fullmatch(parts.fragment):
+        return Loose(entry.name, "it names no commit", entry.where)
+    requested = told.get("rev") or told.get("tag") or told.get("branch")
+    url = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+    origin = vcs_origin("git", url, parts.fragment, requested, told.get("subdirectory"))
+    return Locked(Package(entry.name, entry.version, origin=origin), entry.where)
+
+
+def _with_files(entry: _Entry, origin: Origin | None) -> Locked:
+    return Locked(Package(entry.name, entry.version, origin=origin), entry.where, _hashes(entry))
+
+
+def _hashes(entry: _Entry) -> frozenset[str]:
+    files = [*entry.fields.optional_children("wheels"), *filter(None, [entry.fields.optional_child("sdist")])]
+    return frozenset(sha256s(filter(None, (file.optional_text("hash") for file in files))))

@@ -1,0 +1,181 @@
+"""verify-env --fix-command: the one command that brings an environment to a manifest, run and verified again."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import Run
+from environments import Place, add, make_place, make_wheel
+
+from modelreg import Capture, Environment, Package, Platform, Python, Registry
+from modelreg.cli.fixing import quoted
+from modelreg.environment import fix as fixing
+from modelreg.environment.capture import capture, find_interpreter
+from modelreg.environment.compare import compare
+from modelreg.environment.expected import Expected
+from modelreg.environment.fix import Fix
+from modelreg.environment.policy import Policy, Terms
+from modelreg.environment.record import Origin
+
+ALPHA, BETA = Package("alpha", "1.0"), Package("beta", "2.0+cpu")
+WANTED = Environment(Python("3.11.7", "cpython"), Platform("linux", "x86_64"), (ALPHA, BETA))
+PIP, UV = fixing.Place("venv/bin/python", "pip"), fixing.Place("venv/bin/python", "uv")
+START = {"pip": ("venv/bin/python", "-m", "pip", "install", "--no-deps"), "uv": ("uv", "pip", "install", "--python")}
+
+
+def fixed(
+    *packages: Package, wanted: Environment = WANTED, place: fixing.Place = PIP, policy: str = "exact", **facts: object
+) -> Fix:
+    found = replace(wanted, packages=packages, **facts)  # type: ignore[arg-type]  # of the names that it has
+    comparison = compare(Expected(wanted), found, Terms(Policy.parse(policy)))
+    pins = {package.name: package for package in wanted.packages}
+    return fixing.fix([(finding, pins.get(finding.subject)) for finding in comparison.findings], place)
+
+
+def test_only_what_differs_is_installed_at_its_exact_version() -> None:
+    assert fixed(ALPHA, BETA) == Fix((), ())
+    fix = fixed(replace(ALPHA, version="0.9"), BETA, Package("extra", "1"))
+    assert fix == Fix((*START["pip"], "alpha==1.0"), ())
+    fix = fixed(place=UV)
+    assert fix.command == (*START["uv"], "venv/bin/python", "--no-deps", "alpha==1.0", "beta==2.0+cpu")
+    assert fix.remarks == ("beta 2.0+cpu has the label cpu, which PyPI has not; add its --index-url",)
+
+
+def test_an_editable_in_place_of_a_release_is_replaced_although_its_version_is_right() -> None:
+    editable = replace(ALPHA, origin=Origin("editable"))
+    assert fixed(editable, BETA).command == (*START["pip"], "--force-reinstall", "alpha==1.0")
+    assert "--reinstall" in fixed(editable, BETA, place=UV).command
+
+
+def test_commits_and_files_are_installed_from_where_they_were() -> None:
+    at = Package("gamma", "1.0", origin=Origin("vcs", "https://host/gamma.git", "git", "a" * 40))
+    file = Package("delta", "1.0", origin=Origin("archive", "https://host/delta-1.0-py3-none-any.whl", sha256="b" * 64))
+    fix = fixed(wanted=replace(WANTED, packages=(at, file)))
+    assert fix.command[len(START["pip"]) :] == (
+        f"delta @ https://host/delta-1.0-py3-none-any.whl#sha256={'b' * 64}",
+        f"gamma @ git+https://host/gamma.git@{'a' * 40}",
+    )
+    assert shlex.split(quoted(fix.command)) == list(fix.command) or os.name == "nt"
+
+
+def test_what_no_command_puts_right_is_said() -> None:
+    editable = Package("gamma", "1.0", origin=Origin("editable", "https://host/g", "git", "a" * 40))
+    wanted = replace(WANTED, packages=(editable,))
+    assert fixed(wanted=wanted) == Fix(
+        (), (f"gamma 1.0 was installed from an editable folder, at commit {'a' * 40}; install it by hand",)
+    )
+    other = fixed(ALPHA, BETA, python=Python("3.12.1", "cpython"), platform=Platform("darwin", "x86_64"))
+    assert other.command == ()
+    assert [remark.partition(";")[0] for remark in other.remarks] == [
+        "a command cannot change the Python",
+        "a command cannot change the system",
+    ]
+    strict = fixed(ALPHA, BETA, Package("extra", "1"), policy="strict")
+    assert strict == Fix((), ("extra 1 stays: the command removes nothing; uninstall it",))
+
+
+def test_models_that_contradict_each_other_are_told_apart() -> None:
+    other = replace(WANTED, packages=(replace(ALPHA, version="2.0"), BETA))
+    found = replace(WANTED, packages=())
+    differences = [
+        (finding, {package.name: package for package in one.packages}.get(finding.subject))
+        for one in (WANTED, other)
+        for finding in compare(Expected(one), found).findings
+    ]
+    fix = fixing.fix(differences, PIP)
+    assert fix.command == (*START["pip"], "beta==2.0+cpu")
+    assert fix.remarks[0] == "the models want alpha in different versions; no one environment can have both"
+
+
+# Run, and verified again
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    """An index: a folder with a path that a shell would trip over."""
+    folder = tmp_path / "a folder & more"
+    for version in ("1.0", "2.0+cpu", "3.0"):
+        for name in ("alpha", "beta", "gamma", "extra"):
+            make_wheel(folder, name, version)
+    return folder
+
+
+def _drifted(place: Place, wheels: Path, *installer: str) -> None:
+    """Install one package too old, one as an editable of the right version, and one too many; leave one out."""
+    project = wheels.parent / "gamma_project"
+    project.mkdir()
+    add(place.site, "gamma", "1.0", direct_url={"url": project.as_uri(), "dir_info": {"editable": True}})
+    (place.site / "gamma-1.0.dist-info" / "RECORD").write_text(
+        "".join(f"gamma-1.0.dist-info/{name},,\n" for name in ("RECORD", "METADATA", "INSTALLER", "direct_url.json")),
+        encoding="utf-8",
+    )
+    subprocess.run([*installer, "alpha==3.0", "extra==1.0"], check=True, capture_output=True)
+
+
+def _fix_and_verify(quick: Run, place: Place, model: Path, registry: Registry, environ: dict[str, str]) -> str:
+    captured = capture(find_interpreter(place.python))
+    wanted = tuple(Package(*pin) for pin in (("alpha", "1.0"), ("beta", "2.0+cpu"), ("gamma", "1.0")))
+    registry.register(
+        model, "fraud", capture=replace(captured, environment=replace(captured.environment, packages=wanted))
+    )
+    arguments = ("verify-env", "fraud", "--python", str(place.folder))
+    ran = quick(*arguments, "--fix-command")
+    assert ran.code == 3
+    (line,) = ran.out.splitlines()
+    document = json.loads(quick(*arguments, "--fix-command", "--json").out)
+    assert document["fix"]["command"] == shlex.split(line)
+    done = subprocess.run(line, shell=True, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    again = quick(*arguments)
+    assert again.code == 0, again.out
+    assert "more than the model asks for" in again.out
+    after = quick(*arguments, "--fix-command")
+    assert (after.code, after.out, after.err) == (0, "", "")
+    return line
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the line is quoted for a POSIX shell")
+def test_pips_command_is_run_and_the_environment_fits(
+    quick: Run, beside: Registry, model: Path, wheels: Path, tmp_path: Path
+) -> None:
+    place = Place(tmp_path / "it's an environment")
+    subprocess.run([sys.executable, "-m", "venv", place.folder], check=True)
+    environ = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.as_uri()}
+    pip = (str(place.python), "-m", "pip", "install", "-q", "--no-index", "-f", str(wheels))
+    _drifted(place, wheels, *pip)
+    line = _fix_and_verify(quick, place, model, beside, environ)
+    assert "-m pip install --no-deps --force-reinstall alpha==1.0 beta==2.0+cpu gamma==1.0" in line
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the line is quoted for a POSIX shell")
+def test_uvs_command_is_run_and_the_environment_fits(
+    quick: Run, beside: Registry, model: Path, wheels: Path, tmp_path: Path, uv: Path
+) -> None:
+    place = make_place(tmp_path / "an environment")
+    path = f"{uv.parent}{os.pathsep}{os.environ['PATH']}"
+    environ = {**os.environ, "PATH": path, "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels)}
+    install = (str(uv), "pip", "install", "-q", "--no-index", "-f", str(wheels), "-p", str(place.python))
+    _drifted(place, wheels, *install)
+    line = _fix_and_verify(quick, place, model, beside, environ)
+    assert line.startswith("uv pip install --python '")
+    assert line.endswith("--no-deps --reinstall alpha==1.0 beta==2.0+cpu gamma==1.0")
+
+
+def test_an_environment_that_uv_made_is_put_right_with_uv_even_if_it_has_pip(
+    quick: Run, beside: Registry, model: Path, captured: Capture, tmp_path: Path
+) -> None:
+    beside.register(model, "fraud", capture=captured)
+    place = make_place(tmp_path / "venv")
+    add(place.site, "pip", "26.3")
+    arguments = ("verify-env", "fraud", "--python", str(place.folder), "--fix-command")
+    assert quick(*arguments).out.startswith(f"{place.python} -m pip install --no-deps ")
+    configuration = place.folder / "pyvenv.cfg"
+    configuration.write_text(f"{configuration.read_text(encoding='utf-8')}uv = 0.9\n", encoding="utf-8")
+    assert quick(*arguments).out.startswith("uv pip install --python ")
+    shutil.rmtree(place.site / "pip-26.3.dist-info")

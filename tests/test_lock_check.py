@@ -1,0 +1,252 @@
+"""verify-env --lock: would what is about to be built fit the model?"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import Run
+
+from modelreg import Capture, Environment, Package, Platform, Python, Registry
+from modelreg.environment.compare import Comparison
+from modelreg.environment.expected import Expected
+from modelreg.environment.finding import Role, Severity
+from modelreg.environment.policy import Policy, Terms
+from modelreg.environment.record import Origin
+from modelreg.errors import UsageError
+from modelreg.lock.comparing import compare_lock
+from modelreg.lock.reading import LockFile
+from modelreg.records import Group, Imports, Roles
+
+COMMIT, OTHER = "a" * 40, "c" * 40
+SHA, ANOTHER = "b" * 64, "d" * 64
+FILE = "https://host/x-1.0-py3-none-any.whl"
+SKLEARN, NUMPY = Package("scikit-learn", "1.5.2"), Package("numpy", "2.1.0", record="e" * 64)
+PLATFORM = Platform("linux", "x86_64", "glibc", "2.36")
+
+
+def expected(*packages: Package, **facts: object) -> Expected:
+    environment = Environment(Python("3.11.7", "cpython"), PLATFORM, packages)
+    return replace(Expected(environment), **facts)  # type: ignore[arg-type]  # of the names that it has
+
+
+def checked(text: str, wanted: Expected, terms: Terms | None = None, name: str = "requirements.txt") -> Comparison:
+    Path(name).write_text(text, encoding="utf-8")
+    return compare_lock(LockFile(Path(name)), wanted, terms or Terms())[2]
+
+
+def found(comparison: Comparison) -> dict[str, tuple[str, str]]:
+    return {one.subject: (one.severity.value, one.kind) for one in comparison.findings}
+
+
+def test_a_lock_of_the_very_pins_fits_and_says_what_it_does_not_say() -> None:
+    comparison = checked("scikit-learn==1.5.2\nnumpy==2.1\ngunicorn==1\n", expected(SKLEARN, NUMPY))
+    assert comparison.fits
+    assert found(comparison) == {"gunicorn": ("info", "extra")}
+    assert comparison.compared == 2
+    said = "the exact Python and the platform were not compared, as requirements.txt does not say them"
+    assert comparison.unsaid == (said,)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("scikit-learn==1.5.2\n", "missing"),
+        ("scikit-learn==1.5.2\nnumpy==2.2.0\n", "version"),
+        ("scikit-learn==1.5.2\nnumpy==2.1.0+cpu\n", "version"),
+        (f"scikit-learn==1.5.2\nnumpy @ git+https://h/numpy@{COMMIT}\n", "origin"),
+        ("scikit-learn==1.5.2\n-e git+https://h/numpy#egg=numpy\n", "origin"),
+        ("scikit-learn==1.5.2\nnumpy @ https://h/numpy-2.1.0-cp311-cp311-linux_x86_64.whl\n", "origin"),
+        ("scikit-learn==1.5.2\nnumpy==2.1.0 ; python_version < '3.9'\n", "missing"),
+    ],
+)
+def test_each_drift_that_a_lock_can_show_is_an_error(text: str, kind: str) -> None:
+    comparison = checked(text, expected(SKLEARN, NUMPY))
+    assert found(comparison) == {"numpy": ("error", kind)}
+    assert not comparison.fits
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["numpy>=2", "numpy @ git+https://h/numpy@main", "numpy==2.1.0 ; platform_version > '5'", "numpy==1\nnumpy==2"],
+)
+def test_what_the_lock_leaves_open_fails_as_unchecked_and_is_no_missing_package(line: str) -> None:
+    comparison = checked(f"scikit-learn==1.5.2\n{line}\n", expected(SKLEARN, NUMPY))
+    assert found(comparison) == {"numpy": ("unchecked", "unknown")}
+    assert not comparison.fits
+    assert comparison.compared == 1
+    assert "requirements.txt, line" in str(comparison.findings[0])
+    assert checked(f"scikit-learn==1.5.2\n{line}\n", expected(SKLEARN, NUMPY), Terms(allow_unchecked=True)).fits
+
+
+def test_a_lock_that_pins_nothing_does_not_pass_even_where_unchecked_is_allowed() -> None:
+    comparison = checked("numpy\nscikit-learn\n", expected(SKLEARN, NUMPY), Terms(allow_unchecked=True))
+    assert not comparison.fits
+    assert ("packages", ("error", "nothing")) in found(comparison).items()
+
+
+def test_what_the_model_does_not_need_may_be_loose() -> None:
+    wanted = expected(SKLEARN, NUMPY, Package("jupyter", "1"), roles=Roles(("scikit-learn", "numpy"), ()))
+    comparison = checked("scikit-learn==1.5.2\nnumpy==2.1.0\ngunicorn\njupyter\n", wanted)
+    assert comparison.fits
+    assert found(comparison) == {"gunicorn": ("info", "unknown"), "jupyter": ("info", "unknown")}
+    loose = checked("scikit-learn==1.5.2\nnumpy==2.1.0\njupyter\n", wanted, Terms(Policy("all")))
+    assert found(loose) == {"jupyter": ("unchecked", "unknown")}
+
+
+def test_a_commit_or_a_file_stands_for_the_version_that_the_lock_does_not_say() -> None:
+    at = Package("x", "1.0", origin=Origin("vcs", "https://h/x", "git", COMMIT))
+    assert checked(f"x @ git+https://h/x@{COMMIT}\nnumpy==2.1.0\n", expected(at, NUMPY)).findings == ()
+    assert found(checked(f"x @ git+https://h/x@{OTHER}\nnumpy==2.1.0\n", expected(at, NUMPY))) == {
+        "x": ("error", "origin")
+    }
+    linked = Package("x", "1.0", origin=Origin("editable"))
+    Path("x").mkdir()
+    Path("x/pyproject.toml").write_text('[project]\nname = "x"\ndynamic = ["version"]\n', encoding="utf-8")
+    assert found(checked("-e ./x\nnumpy==2.1.0\n", expected(linked, NUMPY))) == {"x": ("unchecked", "unknown")}
+    assert found(checked("-e ./x\nnumpy==2.1.0\n", expected(Package("x", "1.0"), NUMPY))) == {"x": ("error", "origin")}
+    Path("x/pyproject.toml").write_text('[project]\nname = "x"\nversion = "1.0"\n', encoding="utf-8")
+    assert checked("-e ./x\nnumpy==2.1.0\n", expected(linked, NUMPY)).findings == ()
+
+
+def test_a_package_of_an_index_whose_version_the_lock_does_not_say_is_unchecked() -> None:
+    text = 'lock-version = "1.0"\n[[packages]]\nname = "numpy"\nsdist = { url = "https://h/odd.zip" }\n'
+    text += '[[packages]]\nname = "scikit-learn"\nversion = "1.5.2"\nsdist = { url = "https://h/s.zip" }\n'
+    assert found(checked(text, expected(SKLEARN, NUMPY), name="pylock.toml")) == {"numpy": ("unchecked", "unknown")}
+
+
+def test_the_file_that_was_installed_must_be_among_those_that_are_listed() -> None:
+    wanted = expected(Package("x", "1.0", origin=Origin("archive", FILE, sha256=SHA)), NUMPY)
+    assert checked(f"x==1.0 --hash=sha256:{ANOTHER} --hash=sha256:{SHA}\nnumpy==2.1.0\n", wanted).findings == ()
+    assert found(checked(f"x==1.0 --hash=sha256:{ANOTHER}\nnumpy==2.1.0\n", wanted)) == {"x": ("error", "file")}
+    assert checked(f"x @ {FILE}#sha256={SHA}\nnumpy==2.1.0\n", wanted).findings == ()
+    assert found(checked(f"x @ {FILE} --hash=sha256:{ANOTHER}\nnumpy==2.1.0\n", wanted)) == {"x": ("error", "file")}
+    assert found(checked(f"x @ {FILE}\nnumpy==2.1.0\n", wanted)) == {"x": ("unchecked", "unknown")}
+    assert found(checked("x==1.0\nnumpy==2.1.0\n", wanted)) == {"x": ("error", "origin")}
+    local = expected(Package("x", "1.0", origin=Origin("archive", sha256=SHA)), NUMPY)
+    assert found(checked(f"x==1.0 --hash=sha256:{ANOTHER}\nnumpy==2.1.0\n", local)) == {"x": ("error", "file")}
+
+
+def test_a_lock_for_another_python_or_another_system_does_not_fit() -> None:
+    text = 'lock-version = "1.0"\nrequires-python = "{}"\nenvironments = ["{}"]\npackages = []\n'
+    wanted = expected(replace(NUMPY, name="pip"), SKLEARN)
+    for python, system, kinds in (
+        (">=3.12", "sys_platform == 'linux'", {"python": ("error", "locked-python")}),
+        (">=3.11", "sys_platform == 'win32'", {"platform": ("error", "locked-platform")}),
+        ("three", "sys_platform == 'linux'", {"python": ("unchecked", "unknown")}),
+        ("~=3.11.0", "sys_platform == 'linux'", {}),
+    ):
+        comparison = checked(text.format(python, system), wanted, name="pylock.toml")
+        assert found(comparison) == {"scikit-learn": ("error", "missing"), **kinds}
+
+
+def test_a_lock_says_nothing_of_builds_which_strict_says_once() -> None:
+    comparison = checked("scikit-learn==1.5.2\nnumpy==2.1.0\n", expected(SKLEARN, NUMPY), Terms(Policy("strict")))
+    assert found(comparison) == {"packages": ("unchecked", "unknown")}
+
+
+def test_the_group_that_is_asked_for_may_be_the_models_or_the_locks() -> None:
+    groups = {"base": Group((), ("numpy",)), "serve": Group((), ("scikit-learn",))}
+    text = (
+        'lock-version = "1.0"\ndependency-groups = ["serve", "gpu"]\n'
+        '[[packages]]\nname = "numpy"\nversion = "2.1.0"\nwheels = [{name = "numpy-2.1.0-py3-none-any.whl"}]\n'
+        '[[packages]]\nname = "scikit-learn"\nversion = "1.5.2"\nmarker = "\'serve\' in dependency_groups"\n'
+        'wheels = [{name = "scikit_learn-1.5.2-py3-none-any.whl"}]\n'
+    )
+    wanted = expected(SKLEARN, NUMPY, groups=groups)
+    for group, fits in ((None, True), ("serve", True), ("base", True), ("gpu", False)):
+        comparison = checked(text, wanted, Terms(group=group), "pylock.toml")
+        assert comparison.fits is fits
+    assert comparison.unsaid[-1] == "of its groups and extras, gpu was chosen"
+    with pytest.raises(UsageError, match="the model has no group nonsense"):
+        checked(text, wanted, Terms(group="nonsense"), "pylock.toml")
+
+
+def test_what_a_model_imports_is_told_of_what_the_lock_lacks() -> None:
+    imports = Imports({"sklearn.tree": ("Tree",)}, {}, complete=True, packages={"sklearn.tree": "scikit-learn"})
+    wanted = expected(SKLEARN, NUMPY, imports=imports, roles=Roles(("scikit-learn",)))
+    (finding,) = [one for one in checked("numpy==2.1.0\n", wanted).findings if one.severity is Severity.ERROR]
+    assert finding.role is Role.LOAD_CRITICAL
+    assert finding.note is not None
+    assert finding.note.startswith("requirements.txt does not ask for it; the model imports sklearn.tree from it")
+
+
+# The command and the API
+
+
+@pytest.fixture
+def fraud(beside: Registry, model: Path, captured: Capture) -> Registry:
+    beside.register(model, "fraud", capture=captured)
+    return beside
+
+
+GOOD = "joblib==1.5.1\nnumpy==2.1.0\nscikit-learn==1.5.2\n"
+
+
+def test_the_command_checks_a_lock_before_anything_is_built(quick: Run, fraud: Registry) -> None:
+    Path("requirements.txt").write_text(GOOD, encoding="utf-8")
+    ran = quick("verify-env", "fraud", "--lock", "requirements.txt")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[0] == "requirements.txt (for Python 3.11.7) fits fraud:1"
+    Path("requirements.txt").write_text(GOOD.replace("1.5.2", "1.4.2").replace("joblib==1.5.1\n", ""), encoding="utf-8")
+    ran = quick("verify-env", "fraud", "--lock", "requirements.txt")
+    assert ran.code == 3
+    assert "scikit-learn is 1.4.2; the model wants 1.5.2 (wanted since fraud:1" in ran.out
+    assert "requirements.txt does not ask for it" in ran.out
+    assert ", Python and the platform were compared" not in ran.out
+
+
+def test_what_modelreg_exports_of_a_version_fits_it(quick: Run, fraud: Registry) -> None:
+    assert quick("export", "fraud", "-o", "requirements.txt").code == 0
+    ran = quick("verify-env", "fraud", "--lock", "requirements.txt", "--json")
+    (result,) = json.loads(ran.out)["results"]
+    assert (ran.code, result["compared"], result["findings"]) == (0, 3, [])
+
+
+def test_a_finding_stands_on_its_line_of_the_lock_in_github(quick: Run, fraud: Registry) -> None:
+    Path("locks").mkdir()
+    Path("locks/base.txt").write_text("\nscikit-learn==1.4.2\n", encoding="utf-8")
+    Path("locks/serve.txt").write_text("-r base.txt\njoblib==1.5.1\nnumpy\n", encoding="utf-8")
+    ran = quick("verify-env", "fraud", "--lock", "locks/serve.txt", "--format", "github")
+    assert ran.code == 3
+    assert "file=locks/base.txt,line=2::scikit-learn is 1.4.2" in ran.out
+    assert "file=locks/serve.txt,line=3::numpy could not be checked" in ran.out
+
+
+def test_json_and_a_pulled_manifest_take_a_lock_as_well(quick: Run, fraud: Registry) -> None:
+    fraud.pull("fraud", "pulled")
+    Path("requirements.txt").write_text(GOOD, encoding="utf-8")
+    ran = quick("verify-env", "./pulled", "--lock", "requirements.txt", "--json")
+    (result,) = json.loads(ran.out)["results"]
+    assert (ran.code, result["environment"], result["fits"]) == (0, "requirements.txt", True)
+    assert result["unsaid"][0].startswith("the exact Python and the platform were not compared")
+
+
+def test_the_api_takes_a_lock_in_place_of_an_environment(fraud: Registry) -> None:
+    Path("requirements.txt").write_text(GOOD, encoding="utf-8")
+    assert fraud.verify_env("fraud", lock="requirements.txt").fits
+    Path("requirements.txt").write_text("numpy==2.1.0\n", encoding="utf-8")
+    assert not fraud.verify_env("fraud", lock=Path("requirements.txt")).fits
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--lock", "nowhere.txt"), 4),
+        (("--lock", "."), 4),
+        (("--lock", "damaged.txt"), 4),
+        (("--lock", "poetry.lock"), 2),
+        (("--lock", "good.txt", "--python", "python"), 2),
+        (("--lock", "good.txt", "--fix-command"), 2),
+    ],
+)
+def test_a_lock_that_cannot_be_checked_is_an_error_and_never_green(
+    quick: Run, fraud: Registry, arguments: tuple[str, ...], code: int
+) -> None:
+    Path("damaged.txt").write_text("not a requirement\n", encoding="utf-8")
+    Path("poetry.lock").write_text("", encoding="utf-8")
+    Path("good.txt").write_text(GOOD, encoding="utf-8")
+    ran = quick("verify-env", "fraud", *arguments)
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.startswith("error: ")
+    assert len(ran.err.splitlines()) == 1
