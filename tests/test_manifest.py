@@ -142,8 +142,8 @@ EDITS = {
     "the Python of the environment": ('"implementation": "cpython"', '"implementation": "pypy"'),
     "the digest": ("environment_digest: sha256:", "environment_digest: sha256:0"),
     "the digest's algorithm": ("environment_digest: sha256:", "environment_digest: "),
-    "a file's digest": (f"sha256: {HEX}}}", "sha256: 0}"),
-    "a file's path": ("{path: model.pkl", "{path: ../model.pkl"),
+    "a file's digest": (f'"sha256": "{HEX}"', '"sha256": "0"'),
+    "a file's path": ('{"path": "model.pkl"', '{"path": "../model.pkl"'),
     "the record": ("record: sha256:", "record: "),
     "the time": (f"created: '{TIME}'", "created: yesterday"),
     "the number": ("\nversion: 3\n", "\nversion: three\n"),
@@ -163,6 +163,43 @@ def test_an_edited_manifest_is_refused_in_one_line(old: str, new: str) -> None:
     with pytest.raises(IntegrityError) as caught:
         PulledManifest.from_yaml(YAML.replace(old, new.replace("{format: 2,", "format: 2")))
     assert str(caught.value).isprintable()
+
+
+def _resealed(text: str) -> str:
+    start = YAML.rindex("\n# The sha256 of all")
+    note = YAML[start : YAML.rindex(": ") + 2]
+    head = text[: text.rindex("\n# The sha256 of all")]
+    return f"{head}{note}{sha256_of(head.encode())}\n"
+
+
+def test_one_that_is_as_it_was_written_is_read_without_yaml(tmp_path: Path) -> None:
+    tmp_path.joinpath("modelreg.yaml").write_text(YAML, encoding="utf-8")
+    code = (
+        "import sys; from pathlib import Path; from modelreg.manifest import PulledManifest; "
+        "print(PulledManifest.from_yaml(Path('modelreg.yaml').read_text('utf-8')).reference, 'yaml' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["fraud:3", "False"]
+    assert PulledManifest.from_yaml(YAML) == PulledManifest.from_yaml(f"{YAML}# and with it\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"version": "2.1.0"}', '"version": "2.2.0"}'),
+        ('{"path": "model.pkl"', '{"path": "../model.pkl"'),
+        ('{"path": "model.pkl"', '{"path": "other.pkl"'),
+        ("\nversion_record: ", "\nversion_record: 1"),
+        ('version_record: "{', 'version_record: "[{'),
+        ("environment: {", "environment: {{"),
+        ("artifact: {", "artifact: {" + '"a": {' * 2000),
+    ],
+)
+def test_one_that_was_edited_and_sealed_again_is_refused_all_the_same(old: str, new: str) -> None:
+    assert old in YAML
+    with pytest.raises(IntegrityError):
+        PulledManifest.from_yaml(_resealed(YAML.replace(old, new)))
+    assert PulledManifest.from_yaml(_resealed(YAML)).reference == "fraud:3"
 
 
 def test_a_comment_does_no_harm() -> None:

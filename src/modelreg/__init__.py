@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from modelreg.registry.image import Attached as Attached
     from modelreg.registry.pull import Pulled as Pulled
     from modelreg.registry.register import Registered as Registered
+    from modelreg.registry.startup import verify_env as verify_env
     from modelreg.registry.verify import EnvironmentReport as EnvironmentReport
     from modelreg.version import Model as Model
     from modelreg.version import Version as Version
@@ -93,6 +94,7 @@ _HOMES = {
     "modelreg.registry.image": ("Attached",),
     "modelreg.registry.pull": ("Pulled",),
     "modelreg.registry.register": ("Registered",),
+    "modelreg.registry.startup": ("verify_env",),
     "modelreg.registry.verify": ("EnvironmentReport",),
     "modelreg.version": ("Model", "Version"),
 }

@@ -14,7 +14,7 @@ from modelreg.errors import IntegrityError, UsageError
 from modelreg.events import ImageNote, read_images
 from modelreg.fields import Fields, present
 from modelreg.paths import check_paths
-from modelreg.records import File, Group, Imports, Roles, Tree, VersionRecord, content_addressed
+from modelreg.records import File, Group, Imports, Roles, Tree, VersionRecord, check_kind, content_addressed
 from modelreg.reference import check_model_name
 from modelreg.version import Version
 
@@ -75,17 +75,18 @@ class Manifest:
             "# Written by modelreg; verify-env notices when what it goes by is edited.\n"
         )
         sections = (
-            _json_section(name, value)
-            if name == "environment" and isinstance(value, dict)
-            else _dump({name: value}, flat=name in _FLAT, width=_WIDTHS.get(name, 1000))
+            _section(name, value)
             for name, value in self.to_mapping().items()
             if value not in ("", {}, [], None) or name == "dependencies"
         )
-        return head + "".join(_EXPLAINED.get(section.split(":", 1)[0], "") + section for section in sections)
+        text = head + "".join(_EXPLAINED.get(section.split(":", 1)[0], "") + section for section in sections)
+        return f"{text}{_SEAL}{sha256_of(text.encode())}\n"
 
 
-_FLAT = ("imports", "roles", "groups", "artifact")
-_WIDTHS = {"imports": 110, "roles": 110, "groups": 110, "version_record": MAX_BYTES}  # the last one in one line
+_JSON = ("artifact", "environment", "images")
+_FLAT = ("imports", "roles", "groups")
+_WIDTH, _FLAT_WIDTH = 1000, 110  # characters of a line
+_SEAL = "\n# The sha256 of all that stands above, by which it is known to be as modelreg wrote it: "
 _EXPLAINED = {
     "imports": "\n# What the files import when they are loaded, and who provides it.\n",
     "roles": "\n# What the packages are to the model; those that are not named here are incidental.\n",
@@ -133,6 +134,47 @@ class PulledManifest:
         Raises:
             IntegrityError: it is none, is damaged, or what verify-env goes by was edited.
         """
+        return cls._sealed(text) or cls._checked(text)
+
+    @classmethod
+    def _sealed(cls, text: str) -> "PulledManifest | None":
+        """Read a manifest that is exactly as it was written; None: it is not, or is one of an older modelreg.
+
+        It needs no YAML, which takes longer to import alone than everything else here.
+        """
+        written, seal, sha256 = text.rpartition(_SEAL)
+        if not seal or len(text) > MAX_BYTES or sha256 != f"{sha256_of(written.encode('utf-8', 'surrogatepass'))}\n":
+            return None
+        try:
+            data = _json_in(_JSON_RECORD, written).encode()
+            artifact, environment = (_json_in(pattern, written) for pattern in (_JSON_ARTIFACT, _JSON_ENVIRONMENT))
+            images = _json_in(_JSON_IMAGES, written) if _JSON_IMAGES.search(written) else {}
+        except (ValueError, RecursionError):
+            return None
+        told = Fields(decode(data))
+        record = VersionRecord.from_bytes(data, told.text("model"), told.integer("version"))
+        files = _files(Fields(artifact))
+        if f"sha256:{sha256_of(Tree(files).to_bytes())}" != record.artifact.digest:
+            raise IntegrityError("is damaged: its files are not those that were registered; pull it again")
+        if f"sha256:{sha256_of(encode(environment))}" != record.environment.digest:
+            raise IntegrityError("is damaged: its environment is not the one that was registered; pull it again")
+        check_kind("environment", environment)
+        return cls(
+            record.model,
+            record.version,
+            f"sha256:{sha256_of(data)}",
+            record.created,
+            files,
+            Environment.from_mapping(environment),
+            read_images(Fields(images)),
+            record.imports,
+            record.groups,
+            record.roles,
+        )
+
+    @classmethod
+    def _checked(cls, text: str) -> "PulledManifest":
+        """Read any manifest, and see that whatever verify-env goes by and people see says the same."""
         fields = Fields(_load(text))
         packages = encode(fields.child("environment").mapping)
         sha256 = fields.digest("environment_digest").removeprefix("sha256:")
@@ -142,11 +184,7 @@ class PulledManifest:
         shown = (fields.texts("dependencies"), fields.text("python"), fields.text("platform"))
         if shown != (tuple(environment.dependencies), environment.python.version, str(environment.platform)):
             raise IntegrityError("was edited: its dependencies are not those that were registered; pull it again")
-        files = tuple(
-            File(file.text("path"), file.integer("size"), file.sha256("sha256"))
-            for file in fields.child("artifact").children("files")
-        )
-        check_paths(file.path for file in files)
+        files = _files(fields.child("artifact"))
         try:
             check_model_name(fields.text("model"))
         except UsageError:
@@ -155,6 +193,14 @@ class PulledManifest:
         record = _version_record(fields, files)
         needed = (record.imports, record.groups, record.roles) if record else (None, None, None)
         return cls(*told, files, environment, read_images(fields.optional_child("images")), *needed)
+
+
+def _files(artifact: Fields) -> tuple[File, ...]:
+    files = tuple(
+        File(file.text("path"), file.integer("size"), file.sha256("sha256")) for file in artifact.children("files")
+    )
+    check_paths(file.path for file in files)
+    return files
 
 
 def _version_record(fields: Fields, files: tuple[File, ...]) -> VersionRecord | None:
@@ -193,16 +239,24 @@ def as_number(decimal: str) -> int | float:
     )
 
 
-def _dump(section: dict[str, object], *, flat: bool, width: int) -> str:
+def _section(name: str, value: object) -> str:
+    if name in _JSON and isinstance(value, dict):
+        return _json_section(name, value)
+    return f"{name}: {_as_json(value)}\n" if name == "version_record" else _dump(name, value)
+
+
+def _dump(name: str, value: object) -> str:
     import yaml
+
+    flat = name in _FLAT
 
     def dump(*, allow_unicode: bool) -> str:
         dumped: str = yaml.dump(
-            section,
+            {name: value},
             Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
             sort_keys=False,
             allow_unicode=allow_unicode,
-            width=width,
+            width=_FLAT_WIDTH if flat else _WIDTH,
             default_flow_style=None if flat else False,
         )
         return dumped
@@ -231,13 +285,23 @@ def _as_json(value: object) -> str:
     return "".join(one if one.isprintable() or one > "\uffff" else f"\\u{ord(one):04x}" for one in text)
 
 
-_JSON_SECTION = re.compile(r"^environment: (\{\n(?: .*\n)*)", re.MULTILINE)
+_JSON_ENVIRONMENT = re.compile(r"^environment: (\{\n(?: .*\n)*)", re.MULTILINE)
+_JSON_ARTIFACT = re.compile(r"^artifact: (\{\n(?: .*\n)*)", re.MULTILINE)
+_JSON_IMAGES = re.compile(r"^images: (\{\n(?: .*\n)*)", re.MULTILINE)
+_JSON_RECORD = re.compile(r"\nversion_record: (\".*\")\n")
+
+
+def _json_in(pattern: re.Pattern[str], text: str) -> Any:  # noqa: ANN401  # whatever JSON holds
+    section = pattern.search(text)
+    if section is None:
+        raise ValueError("no such section")
+    return json.loads(section[1])
 
 
 def _load(text: str) -> dict[str, object]:
     if len(text) > MAX_BYTES:
         raise IntegrityError("is too large to be a manifest")
-    section = _JSON_SECTION.search(text)
+    section = _JSON_ENVIRONMENT.search(text)
     try:
         record = json.loads(section[1]) if section else None
     except (ValueError, RecursionError):

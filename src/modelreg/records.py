@@ -55,6 +55,16 @@ def content_addressed(kind: str, data: bytes, sha256: str) -> Mapping[str, objec
 
 def _decode(kind: str, data: bytes) -> dict[str, object]:
     record = decode(data)
+    check_kind(kind, record)
+    return record
+
+
+def check_kind(kind: str, record: Mapping[str, object]) -> None:
+    """See that a record is of a format that is known, and of this kind.
+
+    Raises:
+        IntegrityError: it is not.
+    """
     number = record.get("format")
     if isinstance(number, int) and number > FORMAT:
         raise IntegrityError(f"has format {number}, which this modelreg does not know; install a newer one")
@@ -62,7 +72,6 @@ def _decode(kind: str, data: bytes) -> dict[str, object]:
         raise IntegrityError("is damaged: it has no valid format number")
     if record.get("kind") != kind:
         raise IntegrityError(f"is damaged: it is no {kind} record")
-    return record
 
 
 @dataclass(frozen=True, slots=True)

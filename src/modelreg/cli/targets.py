@@ -26,6 +26,8 @@ def reports(references: list[str], checked: Checked, registry: str | None, terms
     Raises:
         UsageError: there is nothing to check.
     """
+    from modelreg.registry.verify import is_path
+
     wanted = [Wanted(reference) for reference in references] or _of_the_project() or _pulled_below(Path())
     if not wanted:
         raise UsageError(
@@ -35,7 +37,7 @@ def reports(references: list[str], checked: Checked, registry: str | None, terms
     captured = checked.capture()
     found = []
     for one in wanted:
-        report = _pulled if _is_path(one.reference) else _registered
+        report = _pulled if is_path(one.reference) else _registered
         made = report(one.reference, checked, captured, registry, terms)
         found.append(made if checked.lock is not None else replace(made, where=one.where))
     return found
@@ -65,12 +67,13 @@ def _registered(
         policy=terms.policy,
         group=terms.group,
         allow_unchecked=terms.allow_unchecked,
+        deep=terms.deep,
     )
     say_seen(opened.last_seen, reference)
     return report
 
 
-def terms(policy: str, group: str | None, *, allow_unchecked: bool = False) -> "Terms":
+def terms(policy: str, group: str | None, *, allow_unchecked: bool = False, deep: bool = False) -> "Terms":
     """Return the terms of a check: what the options say, and the exceptions of the nearest pyproject.toml.
 
     Raises:
@@ -79,7 +82,8 @@ def terms(policy: str, group: str | None, *, allow_unchecked: bool = False) -> "
     from modelreg.environment.policy import Policy, read_waivers
     from modelreg.registry.verify import todays
 
-    return todays(Policy.parse(policy, read_waivers(project_exceptions())), group, allow_unchecked=allow_unchecked)
+    agreed = Policy.parse(policy, read_waivers(project_exceptions()))
+    return todays(agreed, group, allow_unchecked=allow_unchecked, deep=deep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +109,10 @@ def subject(reference: str, group: str | None, registry: str | None) -> "Subject
         UsageError, NotFoundError: there is no such version, or it has no such group.
     """
     from modelreg.export.subject import subject_of
+    from modelreg.registry.verify import is_path, read_pulled
 
-    if not _is_path(reference):
+    if not is_path(reference):
         return subject_of(Registry.open(registry).show(reference), group)
-    from modelreg.registry.verify import read_pulled
-
     return subject_of(read_pulled(Path(reference)), group)
 
 
@@ -122,7 +125,3 @@ def _pulled_below(folder: Path) -> list[Wanted]:
             path = str(Path(here, MANIFEST))
             found.append(Wanted(path, (path, 1)))
     return found
-
-
-def _is_path(reference: str) -> bool:
-    return "/" in reference or os.sep in reference or reference.endswith((".yaml", ".yml")) or reference in (".", "..")

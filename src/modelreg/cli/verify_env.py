@@ -60,6 +60,12 @@ def verify_env(
             help="Print the one pip or uv command that puts the environment right, and nothing else to stdout.",
         ),
     ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep", help="Also look for files changed since they were installed, in all that the model loads."
+        ),
+    ] = False,
     registry: RegistryOption = None,
     form: Annotated[
         Form, typer.Option("--format", help="Text for people, or what scripts and CI systems read.")
@@ -83,7 +89,7 @@ def verify_env(
         form = Form.JSON
     if platform is not None and image is None:
         raise UsageError("--platform says which one of an image's; add --image")
-    agreed = terms(policy, group, allow_unchecked=allow_unchecked)
+    agreed = terms(policy, group, allow_unchecked=allow_unchecked, deep=deep)
     with shown(quiet=quiet) as progress:
         found = reports(references or [], Checked(python, image, platform, progress, lock), registry, agreed)
     if fix_command:

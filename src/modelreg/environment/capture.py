@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import which
@@ -83,6 +84,25 @@ def capture(interpreter: Interpreter, *, in_process: bool = False, whole: bool =
         EnvironmentUnreadableError: the executable does not run, or is no Python.
     """
     facts = _own_facts(whole=whole) if in_process and _is_running_one(interpreter) else _ask(interpreter, whole=whole)
+    return _made_of(facts, interpreter.path, whole=whole)
+
+
+def capture_running(names: AbstractSet[str] | None = None) -> Capture:
+    """Read the environment of the process that calls this: its `sys.path` as it is now.
+
+    names: only these packages, normalised. They are looked for by the names of their metadata's folders, and one that
+    is not found so among all that is installed.
+    """
+    facts: dict[str, Any] = probe.facts(sys.path, names=names)
+    running = _made_of(facts, Path(sys.executable), whole=False)
+    if names is None or names <= {package.name for package in running.environment.packages}:
+        return running
+    every = capture_running()
+    packages = tuple(package for package in every.environment.packages if package.name in names)
+    return replace(every, environment=replace(every.environment, packages=packages))
+
+
+def _made_of(facts: Mapping[str, Any], interpreter: Path, *, whole: bool) -> Capture:
     found = read_distributions(facts["distributions"])
     kind, prefix, libc = _kind(facts), facts["prefix"], facts["libc"] or (None, None)
     environment = Environment(
@@ -98,8 +118,8 @@ def capture(interpreter: Interpreter, *, in_process: bool = False, whole: bool =
 
         environment = with_conda(environment, Path(prefix), found.places)
     remarks = (*found.remarks, *(_ADDED[path] for path in facts["paths"] if path in _ADDED))
-    paths, search, interpreted = tuple(facts["paths"]), tuple(facts["search"]), interpreter.path
-    return Capture(environment, kind, prefix, remarks, paths, found.duplicates, interpreted, found.places, search)
+    paths, search = tuple(facts["paths"]), tuple(facts["search"])
+    return Capture(environment, kind, prefix, remarks, paths, found.duplicates, interpreter, found.places, search)
 
 
 _ADDED = {

@@ -74,12 +74,14 @@ class Terms:
     """How an environment is checked: by which policy, for which group, and on which day (`YYYY-MM-DD`, UTC).
 
     group: see `Expected.group`. allow_unchecked: what could not be checked fails nothing.
+    deep: also look for files that were changed since they were installed.
     """
 
     policy: Policy = field(default_factory=Policy)
     group: str | None = None
     today: str = ""
     allow_unchecked: bool = False
+    deep: bool = False
 
 
 def read_waivers(table: Mapping[str, object]) -> dict[str, Waiver]:

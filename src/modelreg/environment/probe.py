@@ -10,10 +10,11 @@ import os
 import sys
 
 
-def facts(paths, whole=False):
+def facts(paths, whole=False, names=None):
     """Return what the interpreter says of itself, and the distributions on `paths`.
 
     whole: also what each needs, the tags of its wheel and the digest of its RECORD, which takes three times as long.
+    names: as in `distributions`.
     """
     return {
         "python": _python_version(),
@@ -26,14 +27,15 @@ def facts(paths, whole=False):
         "base_prefix": sys.base_prefix,
         "paths": _paths(paths),
         "search": [os.path.abspath(entry) for entry in paths if isinstance(entry, str)],
-        "distributions": distributions(paths, whole),
+        "distributions": distributions(paths, whole, names),
     }
 
 
-def distributions(paths, whole=False):
+def distributions(paths, whole=False, names=None):
     """Return every distribution on `paths`, in the order in which importlib.metadata and pip would find them.
 
     Those that cannot be read are returned with an `error`; a later one of the same name is the caller's to judge.
+    names: only those whose file's name begins with one of these, normalised (PEP 503).
     """
     read = _whole if whole else _distribution
     found = []
@@ -46,19 +48,28 @@ def distributions(paths, whole=False):
             continue
         seen.add(folder)
         try:
-            names = os.listdir(folder)
+            files = os.listdir(folder)
         except NotADirectoryError:
             found.append({"folder": folder, "file": os.path.basename(folder), "zip": True})
             continue
         except OSError:
             continue  # it does not exist, or imports cannot see into it either
-        for name in names:
+        for name in files:
             if name.endswith((".dist-info", ".egg-info")) or (name == "EGG-INFO" and folder.endswith(".egg")):
-                found.append(read(folder, name))
+                if names is None or _named(os.path.basename(folder) if name == "EGG-INFO" else name) in names:
+                    found.append(read(folder, name))
             elif name.endswith(".egg-link"):
                 target = (_text(folder + os.sep + name) or "").split("\n", 1)[0].strip()
                 found.append({"file": name, "target": os.path.realpath(os.path.join(folder, target)) if target else ""})
     return found
+
+
+def _named(file):
+    """Return the normalised name with which the name of a distribution's file begins."""
+    name = file.partition("-")[0] if "-" in file.rpartition(".")[0] else file.rpartition(".")[0]
+    if not name.isalnum():
+        name = "-".join([part for part in name.replace("_", "-").replace(".", "-").split("-") if part])
+    return name.lower()
 
 
 def _distribution(folder, name, requires=None):

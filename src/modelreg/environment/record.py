@@ -15,6 +15,7 @@ TOOLING = frozenset({"modelreg", "pip", "uv"})
 
 _LOCAL = ("directory", "editable")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_NORMALIZED = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RELEASE = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
@@ -213,7 +214,7 @@ _ENDS = set(";),")
 
 def _package(fields: Fields) -> Package:
     name, version, raw_name = fields.text("name"), fields.text("version"), fields.optional_text("raw_name")
-    if not is_name(name) or name != normalized(name):
+    if _NORMALIZED.fullmatch(name) is None:
         raise fields.damage("name", "is no normalised name of a package")
     if raw_name is not None and (not is_name(raw_name) or normalized(raw_name) != name):
         raise fields.damage("raw_name", "is no spelling of the name")

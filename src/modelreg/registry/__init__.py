@@ -324,13 +324,15 @@ class Registry:
         policy: "str | Policy" = "exact",
         group: str | None = None,
         allow_unchecked: bool = False,
+        deep: bool = False,
     ) -> "EnvironmentReport":
         """Compare an environment with the one that a version was registered with.
 
         python: the interpreter whose environment is captured; see `find_interpreter`. `environment`: one captured
         already. lock: a requirements.txt, pylock.toml or uv.lock, of which nothing has been built yet, instead.
         policy: what fails; see `Policy.parse`. group: what the environment is for; without it `serve`, where
-        the model has that group. allow_unchecked: what could not be checked fails nothing.
+        the model has that group. allow_unchecked: what could not be checked fails nothing. deep: also look
+        for files that were changed since they were installed.
 
         Raises:
             UsageError, NotFoundError: as `resolve`; there is no such policy or group.
@@ -341,7 +343,7 @@ class Registry:
         from modelreg.registry.verify import lock_file, todays, verify_version
 
         version = reference if isinstance(reference, Version) else self.resolve(reference)
-        terms = todays(policy, group, allow_unchecked=allow_unchecked)
+        terms = todays(policy, group, allow_unchecked=allow_unchecked, deep=deep)
         checked = environment if lock is None else lock_file(lock)
         checked = checked or capture(find_interpreter(python), whole=False)
         model = ModelReader(self._seen, version.model)

@@ -1,5 +1,6 @@
 """Checking an environment against a version, with the registry's help or from a pulled manifest alone."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -12,7 +13,7 @@ from modelreg.environment.expected import Expected
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms
 from modelreg.environment.record import Environment, Origin, Package
-from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError
+from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError, UsageError
 from modelreg.events import ImageNote
 from modelreg.manifest import PulledManifest
 from modelreg.paths import MANIFEST
@@ -71,7 +72,8 @@ def verify_version(
         UsageError: the version has no such group as `terms` name.
     """
     wanted, record = environment_of(version), version.record
-    report = _report(version.reference, Expected(wanted, record.imports, record.groups, record.roles), capture, terms)
+    expected = Expected(wanted, record.imports, record.groups, record.roles)
+    report = check(version.reference, expected, capture, terms)
     differing = {finding.subject for finding in report.findings if finding.is_pin}
     recorded = differing & {package.name for package in wanted.packages}
     read = {version.environment.digest: wanted}  # most versions share one
@@ -98,7 +100,7 @@ def verify_pulled(
         UsageError: the version has no such group as `terms` name.
     """
     expected = Expected(manifest.environment, manifest.imports, manifest.groups, manifest.roles)
-    report = _report(manifest.reference, expected, capture, terms)
+    report = check(manifest.reference, expected, capture, terms)
     said = _said(manifest.reference, manifest.created)
     dated = _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
     return _with_images(dated, manifest.images)
@@ -112,7 +114,9 @@ def lock_file(path: str | PathLike[str]) -> "LockFile":
     return LockFile(Path(path))
 
 
-def todays(policy: str | Policy = "exact", group: str | None = None, *, allow_unchecked: bool = False) -> Terms:
+def todays(
+    policy: str | Policy = "exact", group: str | None = None, *, allow_unchecked: bool = False, deep: bool = False
+) -> Terms:
     """Return the terms of a check that is made today.
 
     Raises:
@@ -122,22 +126,39 @@ def todays(policy: str | Policy = "exact", group: str | None = None, *, allow_un
     from datetime import UTC, datetime
 
     policy = policy if isinstance(policy, Policy) else Policy.parse(policy)
-    return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked)
+    return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked, deep)
 
 
-def _report(
-    reference: str, expected: Expected, capture: "Capture | LockFile", terms: Terms | None
+def check(
+    reference: str, expected: Expected, capture: "Capture | LockFile", terms: Terms | None = None
 ) -> EnvironmentReport:
+    """Compare an environment with what is expected of it, and look into its files where that tells more.
+
+    Raises:
+        UsageError: the model has no such group as `terms` name.
+    """
     terms = terms or todays()
     if not isinstance(capture, Capture):
         return _lock_report(reference, expected, capture, terms)
-    comparison = compare(expected, _with_records(expected, capture, terms), terms, capture.duplicates)
+    found = _with_records(expected, capture, terms)
+    comparison = compare(expected, found, terms, capture.duplicates)
+    if terms.deep or (expected.imports is not None and comparison.findings):
+        # Imported here: where everything fits it is not needed.
+        from modelreg.registry.inspection import code_findings, file_findings
+
+        more = [*code_findings(expected, capture, comparison.findings)]
+        more += file_findings(expected, capture, terms) if terms.deep else ()
+        comparison = comparison.with_findings(more)
     return EnvironmentReport(reference, comparison, capture, wanted=_wanted(expected, comparison))
 
 
 def _lock_report(reference: str, expected: Expected, file: "LockFile", terms: Terms) -> EnvironmentReport:
     from modelreg.lock.comparing import compare_lock
 
+    if terms.deep:
+        raise UsageError(
+            "--deep looks for installed files that were changed, and a lock has none; leave one of them out"
+        )
     lock, environment, comparison = compare_lock(file, expected, terms)
     where, wanted = (lock.path, 1), _wanted(expected, comparison)
     return EnvironmentReport(reference, comparison, Capture(environment, LOCK, lock.path), where, lock.lines, wanted)
@@ -160,6 +181,14 @@ def _with_records(expected: Expected, capture: Capture, terms: Terms) -> Environ
         return replace(package, record=capture.record_digest(package))
 
     return replace(capture.environment, packages=tuple(map(with_record, capture.environment.packages)))
+
+
+def is_path(reference: str) -> bool:
+    """Tell whether a reference is the path of a pulled folder or manifest: it has a slash, or ends as a manifest does.
+
+    A folder in the working directory is written `./model`.
+    """
+    return "/" in reference or os.sep in reference or reference.endswith((".yaml", ".yml")) or reference in (".", "..")
 
 
 def read_pulled(path: Path) -> PulledManifest:

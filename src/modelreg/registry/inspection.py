@@ -1,0 +1,85 @@
+"""What is found by looking into the files of an environment: code that is gone, and files that were changed."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from modelreg.environment.capture import Capture
+from modelreg.environment.expected import Expected, Pin
+from modelreg.environment.finding import Finding, Role, Severity
+from modelreg.environment.policy import Terms
+from modelreg.records import Imports
+
+_SHOWN = 3  # files that a sentence names
+
+
+def code_findings(expected: Expected, capture: Capture, differences: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield what the model's files name and the environment does not have any more.
+
+    Only code that may be another is looked up: of packages that differ, and Python's own where that differs. A package
+    that is missing altogether has been told.
+    """
+    imports = expected.imports
+    if imports is None or not capture.search or not differences:
+        return
+    suspected = _suspected(imports, differences)
+    if not suspected.names:
+        return
+    # Imported here: where nothing differs, which is the usual case, it is not needed.
+    from modelreg.imports.lookup import State, look_up
+
+    gone: dict[str, list[str]] = {}
+    owners: dict[str, str] = {}
+    for found in look_up(suspected, capture.search):
+        if found.state is State.GONE:
+            gone.setdefault(str(found), []).append(f"{found.module}.{found.name}".rstrip("."))
+            owners[str(found)] = (imports.packages or {}).get(found.module) or found.module.partition(".")[0]
+    for clause, names in gone.items():
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        wanted = f"{', '.join(names[:_SHOWN])}{more}"
+        yield Finding(Severity.ERROR, "code", owners[clause], wanted, clause)
+
+
+def _suspected(imports: Imports, differences: Sequence[Finding]) -> Imports:
+    absent = {finding.subject for finding in differences if finding.kind == "missing"}
+    differing = {finding.subject for finding in differences if finding.is_pin} - absent
+    python = any(finding.subject == "python" for finding in differences)
+
+    def is_suspected(module: str) -> bool:
+        owner = (imports.packages or {}).get(module)
+        if owner is not None:
+            return owner in differing
+        return python or (imports.packages is None and bool(differing))
+
+    names = {module: names for module, names in imports.names.items() if is_suspected(module)}
+    return replace(imports, names=names)
+
+
+def file_findings(expected: Expected, capture: Capture, terms: Terms) -> Iterator[Finding]:
+    """Yield which packages have files that are not as they were installed, and which could not be checked.
+
+    Those that the model loads are looked at, or, where these are not known, those that count; by the policies `all` and
+    `strict` every one that is pinned.
+    """
+    # Imported here: few checks ask for it.
+    from modelreg.environment.files_changed import files_changed
+
+    pins = expected.pins(expected.group(terms.group))
+    wanted = _deep(pins, all_count=terms.policy.all_count)
+    packages = [package for package in capture.environment.packages if package.name in wanted]
+    for found in files_changed(packages, capture.places):
+        said = [f"{path} was changed" for path in found.changed] + [f"{path} is missing" for path in found.missing]
+        if said:
+            more = f", and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
+            sentence = f"{', '.join(said[:_SHOWN])}{more}"
+            yield Finding(Severity.ERROR, "files", found.package, str(found.checked), sentence)
+        reason = found.unchecked or (f"{found.unread[0]} cannot be read" if found.unread else None)
+        if reason is not None:
+            severity = Severity.INFO if found.managed else Severity.UNCHECKED
+            yield Finding(severity, "unhashed", found.package, None, reason)
+
+
+def _deep(pins: dict[str, Pin], *, all_count: bool) -> Collection[str]:
+    if all_count:
+        return {name for name, pin in pins.items() if pin.role is not Role.TOOLING}
+    critical = {name for name, pin in pins.items() if pin.role is Role.LOAD_CRITICAL}
+    return critical or {name for name, pin in pins.items() if pin.role.counts}

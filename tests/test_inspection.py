@@ -1,0 +1,112 @@
+"""verify-env looks into the files of an environment: code that the model names and is gone, files that were changed."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from conftest import Run
+from environments import Place, make_place, make_wheel
+
+from modelreg import Registry, Severity
+
+PICKLE = b"cpkg.losses\nLoss\n0cpkg.trees\nTree\n."
+"""Names pkg.losses.Loss and pkg.trees.Tree; it is only ever read, not loaded."""
+OLD = {"pkg/__init__.py": "", "pkg/losses.py": "class Loss: ...\n", "pkg/trees.py": "class Tree: ...\n"}
+MOVED = {"pkg/__init__.py": "", "pkg/loss.py": "class Loss: ...\n", "pkg/trees.py": "class Tree: ...\n"}
+RENAMED = {**OLD, "pkg/losses.py": "class HalfLoss: ...\n"}
+SAME = {**OLD, "pkg/more.py": "class More: ...\n"}
+UNSURE = {**OLD, "pkg/losses.py": "from ._native import *\n"}
+
+
+class Places:
+    """Environments that each hold one version of pkg."""
+
+    def __init__(self, folder: Path, uv: Path) -> None:
+        self._folder = folder
+        self._uv = uv
+
+    def make(self, name: str, version: str, modules: Mapping[str, str]) -> Place:
+        place = make_place(self._folder / name)
+        wheel = make_wheel(self._folder / f"{name}-wheels", "pkg", version, modules=modules)
+        made = [str(self._uv), "pip", "install", "--offline", "--no-config", "--quiet", "--link-mode", "copy"]
+        subprocess.run([*made, "--python", str(place.python), str(wheel)], check=True)
+        return place
+
+
+@pytest.fixture
+def places(tmp_path: Path, uv: Path) -> Places:
+    return Places(tmp_path, uv)
+
+
+@pytest.fixture
+def trained(places: Places, beside: Registry) -> Place:
+    """Where fraud:1 was made, whose pickle names two classes of pkg 1.0."""
+    place = places.make("trained", "1.0", OLD)
+    Path("model.pkl").write_bytes(PICKLE)
+    beside.register("model.pkl", "fraud", python=place.python)
+    return place
+
+
+@pytest.mark.parametrize(
+    ("modules", "sentence"),
+    [
+        (MOVED, "there is no module pkg.losses, but the model's files name pkg.losses.Loss, so it cannot be loaded"),
+        (RENAMED, "pkg.losses has no Loss, but the model's files name pkg.losses.Loss, so it cannot be loaded"),
+        (SAME, None),
+        (UNSURE, None),
+    ],
+)
+def test_code_that_is_gone_from_another_version_is_named(
+    trained: Place, places: Places, beside: Registry, modules: Mapping[str, str], sentence: str | None
+) -> None:
+    other = places.make("serving", "2.0", modules)
+    report = beside.verify_env("fraud", python=other.python)
+    kinds = {finding.kind: finding for finding in report.findings}
+    assert "version" in kinds
+    code = kinds.get("code")
+    assert (str(code) if code else None) == sentence
+    assert code is None or (code.severity, code.subject) == (Severity.ERROR, "pkg")
+
+
+def test_a_package_that_is_missing_is_told_once(trained: Place, tmp_path: Path, beside: Registry) -> None:
+    report = beside.verify_env("fraud", python=make_place(tmp_path / "empty").python)
+    assert [(finding.kind, finding.subject) for finding in report.findings] == [("missing", "pkg")]
+
+
+def test_code_of_a_package_that_is_the_same_is_not_looked_for(trained: Place, beside: Registry) -> None:
+    trained.site.joinpath("pkg/losses.py").unlink()
+    report = beside.verify_env("fraud", python=trained.python)
+    assert report.fits
+    assert beside.verify_env("fraud", python=trained.python, deep=True).fits is False
+
+
+def test_deep_finds_an_edit_that_nothing_else_shows(trained: Place, run: Run) -> None:
+    command = ("verify-env", "fraud", "--python", str(trained.python))
+    assert run(*command, "--deep").code == 0
+    trained.site.joinpath("pkg/losses.py").write_text("class L0ss: ...\n")
+    assert run(*command).code == 0
+    done = run(*command, "--deep")
+    assert done.code == 3
+    assert "pkg is not as it was installed: pkg/losses.py was changed" in done.out
+
+
+def test_deep_says_what_it_could_not_check_and_that_fails_unless_it_is_allowed(
+    trained: Place, beside: Registry
+) -> None:
+    next(trained.site.glob("pkg-*.dist-info/RECORD")).unlink()
+    report = beside.verify_env("fraud", python=trained.python, deep=True)
+    said = {str(finding): finding.severity for finding in report.findings}
+    sentence = "the files of pkg were not checked: it has no RECORD that says what was installed"
+    assert said[sentence] is Severity.UNCHECKED
+    assert not report.fits
+    assert beside.verify_env("fraud", python=trained.python, deep=True, allow_unchecked=True).fits
+
+
+def test_many_changed_files_are_counted_in_one_finding(trained: Place, beside: Registry) -> None:
+    for file in OLD:
+        trained.site.joinpath(file).write_text("changed\n")
+    next(trained.site.glob("pkg-*.dist-info/WHEEL")).unlink()
+    (found,) = beside.verify_env("fraud", python=trained.python, deep=True).findings
+    assert (found.kind, found.severity) == ("files", Severity.ERROR)
+    assert str(found).endswith(", and 1 more")
