@@ -154,6 +154,15 @@ def test_from_the_same_files_the_place_does_not_matter() -> None:
     assert check(KNOWN, other, NUMPY, JUPYTER, HYPEROPT) == {"scikit-learn": (ERROR, "origin")}
 
 
+def test_of_one_url_a_digest_that_was_not_written_down_is_no_difference_and_another_one_is() -> None:
+    file = Origin("archive", "https://example.org/pkg-1.whl", sha256="a" * 64)
+    wanted = Expected(environment(Package("pkg", "1", origin=file)))
+    assert check(wanted, Package("pkg", "1", origin=replace(file, sha256=None))) == {}
+    assert check(wanted, Package("pkg", "1", origin=replace(file, url="https://mirror.example.org/pkg-1.whl"))) == {}
+    for other in (replace(file, sha256="b" * 64), Origin("archive", "https://example.org/other-1.whl")):
+        assert check(wanted, Package("pkg", "1", origin=other)) == {"pkg": (ERROR, "origin")}
+
+
 HIDDEN = Duplicate("scikit-learn", "1.2", "1.3.2", shadowed=True)
 DUPLICATES: Mapping[str, tuple[Duplicate, Severity, str]] = {
     "hidden on the path": (HIDDEN, ERROR, "shadowed"),

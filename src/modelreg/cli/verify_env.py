@@ -53,17 +53,17 @@ def verify_env(
     allow_unchecked: Annotated[
         bool, typer.Option("--allow-unchecked", help="Let pass what could not be checked; it is still told.")
     ] = False,
-    deep: Annotated[
-        bool,
-        typer.Option(
-            "--deep", help="Also look for files changed since they were installed, in all that the model loads."
-        ),
-    ] = False,
     fix_command: Annotated[
         bool,
         typer.Option(
             "--fix-command",
             help="Print the one pip or uv command that puts the environment right, and nothing else to stdout.",
+        ),
+    ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep", help="Also look for files changed since they were installed, in all that the model loads."
         ),
     ] = False,
     registry: RegistryOption = None,

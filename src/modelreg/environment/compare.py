@@ -193,25 +193,12 @@ class _Look:
             return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What a package's bytes depend on beside its version, and how a sentence says so."""
-
-    kind: str
-    identity: str | None
-    says: str
-
-
-def _place(package: Package) -> _Place | None:
+def _place(package: Package) -> Origin | None:
     """Return where a package is from; None where that is a release of an index, or built from one's own folder."""
-    origin = package.origin or Origin("index")
-    if origin.kind == "vcs":
-        return _Place("vcs", origin.commit, f"commit {origin.commit}")
-    if origin.kind == "editable":
-        return _Place("editable", None, "an editable folder")
-    if origin.kind == "archive" and origin.url is not None:
-        return _Place("archive", origin.sha256 or origin.url, f"the file {origin.url}")
-    return None
+    origin = package.origin
+    if origin is None or (origin.kind == "archive" and origin.url is None):
+        return None
+    return origin if origin.kind in ("vcs", "editable", "archive") else None
 
 
 def _file_of(package: Package) -> str | None:
@@ -219,16 +206,28 @@ def _file_of(package: Package) -> str | None:
     return package.origin.sha256 if package.origin and package.origin.kind == "archive" else None
 
 
-def _said(place: _Place | None) -> str:
-    return place.says if place else "a release"
+def _said(place: Origin | None) -> str:
+    if place is None:
+        return "a release"
+    if place.kind == "editable":
+        return "an editable folder"
+    return f"commit {place.commit}" if place.kind == "vcs" else f"the file {place.url}"
 
 
 def _same_place(wanted: Package, found: Package) -> bool:
     """Tell whether two packages of one version are from one place; with the same files, they may as well be."""
     here, there = _place(wanted), _place(found)
-    if (here and (here.kind, here.identity)) == (there and (there.kind, there.identity)):
-        return True
-    return wanted.record is not None and wanted.record == found.record
+    if here is None or there is None:
+        same = here is there
+    elif here.kind != there.kind:
+        same = False
+    elif here.kind == "archive":
+        # Not every installer writes down the digest of a URL's file: uv does not.
+        digests = here.sha256 and there.sha256
+        same = here.sha256 == there.sha256 if digests else here.url == there.url
+    else:
+        same = here.commit == there.commit if here.kind == "vcs" else True
+    return same or (wanted.record is not None and wanted.record == found.record)
 
 
 def _compare_interpreter(wanted: Environment, found: Environment, policy: Policy) -> Iterator[Finding]:

@@ -331,8 +331,8 @@ class Registry:
         python: the interpreter whose environment is captured; see `find_interpreter`. `environment`: one captured
         already. lock: a requirements.txt, pylock.toml or uv.lock, of which nothing has been built yet, instead.
         policy: what fails; see `Policy.parse`. group: what the environment is for; without it `serve`, where
-        the model has that group. allow_unchecked: what could not be checked fails nothing.
-        deep: also look for files that were changed since they were installed.
+        the model has that group. allow_unchecked: what could not be checked fails nothing. deep: also look
+        for files that were changed since they were installed.
 
         Raises:
             UsageError, NotFoundError: as `resolve`; there is no such policy or group.

@@ -132,15 +132,16 @@ def todays(
 def check(
     reference: str, expected: Expected, capture: "Capture | LockFile", terms: Terms | None = None
 ) -> EnvironmentReport:
-    """Compare an environment, or a lock, with what is expected, and look into the files where that tells more.
+    """Compare an environment with what is expected of it, and look into its files where that tells more.
 
     Raises:
-        UsageError: the model has no such group as `terms` name, or files of a lock are to be looked at.
+        UsageError: the model has no such group as `terms` name.
     """
     terms = terms or todays()
     if not isinstance(capture, Capture):
         return _lock_report(reference, expected, capture, terms)
-    comparison = compare(expected, _with_records(expected, capture, terms), terms, capture.duplicates)
+    found = _with_records(expected, capture, terms)
+    comparison = compare(expected, found, terms, capture.duplicates)
     if terms.deep or (expected.imports is not None and comparison.findings):
         # Imported here: where everything fits it is not needed.
         from modelreg.registry.inspection import code_findings, file_findings
@@ -152,10 +153,12 @@ def check(
 
 
 def _lock_report(reference: str, expected: Expected, file: "LockFile", terms: Terms) -> EnvironmentReport:
-    if terms.deep:
-        raise UsageError("--deep reads what is installed, and of a lock nothing is; leave it out")
     from modelreg.lock.comparing import compare_lock
 
+    if terms.deep:
+        raise UsageError(
+            "--deep looks for installed files that were changed, and a lock has none; leave one of them out"
+        )
     lock, environment, comparison = compare_lock(file, expected, terms)
     where, wanted = (lock.path, 1), _wanted(expected, comparison)
     return EnvironmentReport(reference, comparison, Capture(environment, LOCK, lock.path), where, lock.lines, wanted)
