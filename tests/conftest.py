@@ -149,7 +149,7 @@ def other_environment(captured: Capture) -> Capture:
 def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a test from the user's own registry, settings, environment and git repository."""
     unwanted = ("MODELREG_REGISTRY", "MODELREG_DEBUG", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH")
-    for name in (*unwanted, "DOCKER_CONFIG", "REGISTRY_AUTH_FILE"):
+    for name in (*unwanted, "MODELREG_CACHE", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE"):
         monkeypatch.delenv(name, raising=False)
     for name in bucket_servers.LIVE:
         monkeypatch.delenv(name, raising=False)

@@ -1,4 +1,4 @@
-"""What was read of layers, kept in the user's cache directory by their digests."""
+"""What was read of layers, kept in the user's cache folder by their digests."""
 
 import gzip
 import json
@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from modelreg.image.layer import Entry
+from modelreg.settings import cache_folder
 
 _RULES = "1"
 """Raised when something else is kept of a layer, or written otherwise."""
@@ -40,8 +41,4 @@ def remember(digest: str, entries: Sequence[Entry]) -> None:
 
 
 def _place(digest: str) -> Path:
-    # Imported here: only what reads an image needs it.
-    import platformdirs
-
-    folder = platformdirs.user_cache_path("modelreg", appauthor=False)
-    return folder / "layers" / _RULES / f"{digest.removeprefix('sha256:')}.json.gz"
+    return cache_folder() / "layers" / _RULES / f"{digest.removeprefix('sha256:')}.json.gz"
