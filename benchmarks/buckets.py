@@ -1,13 +1,18 @@
 """How quickly files go into a bucket and come back: modelreg beside the clients that people know.
 
-    python benchmarks/buckets.py s3://bucket/folder [--size MiB] [--files N] [--rounds N] [--tools a,b]
+    python benchmarks/buckets.py s3://bucket/folder [--size MiB] [--files N] [--rounds N] [--tools a,b] [--models N]
 
 The bucket and the credentials are found as the SDKs find them (AWS_ENDPOINT_URL_S3, STORAGE_EMULATOR_HOST …). Every
 transfer is a process of its own, so that its processor time and its memory can be told; tools take turns. What
-modelreg does includes hashing, its records, and on the way down verifying.
+modelreg does includes hashing, its records, and on the way down verifying and, but for modelreg-no-cache, keeping a
+copy of each file in a cache that is empty before.
+
+--models: instead, how long `modelreg list` takes on so many models of ten versions each, and how many requests it
+makes (S3 alone).
 """
 
 import argparse
+import dataclasses
 import os
 import secrets
 import shutil
@@ -16,6 +21,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from modelreg import layout
+from modelreg.canonical import MAX_BYTES
+from modelreg.parallel import ahead
+from modelreg.records import VersionRecord
+from modelreg.store import open_store
+from modelreg.store.bucket import LANES
 
 MODELREG_UP = """
 import sys
@@ -26,7 +38,21 @@ Registry.open(sys.argv[2]).register(sys.argv[1], "model", capture=capture)
 MODELREG_DOWN = """
 import sys
 from modelreg import Registry
-Registry.open(sys.argv[1]).pull("model:1", sys.argv[2])
+Registry.open(sys.argv[1], cache=sys.argv[3] == "modelreg").pull("model:1", sys.argv[2])
+"""
+MODELREG_LIST = """
+import sys
+from modelreg import Registry
+from modelreg.store.s3_client import connect
+from modelreg.store import s3_client
+asked = []
+def counting(settings):
+    client = connect(settings)
+    client.meta.events.register("before-send.s3", lambda **_: asked.append(1) and None)
+    return client
+s3_client.connect = counting
+models = Registry.open(sys.argv[1]).models()
+print(f"{len(models):,} models of {models[0].versions} versions: {len(asked):,} requests", flush=True)
 """
 BOTO3 = """
 import os, sys, boto3
@@ -75,9 +101,9 @@ def commands(tool: str, way: str, folder: Path, url: str) -> list[str]:
     """Return what a tool is called with. way: `up` or `down`."""
     python = sys.executable
     there = f"{url}/{tool}"
-    if tool == "modelreg":
+    if tool.startswith("modelreg"):
         up = [python, "-c", MODELREG_UP, str(folder), there]
-        return up if way == "up" else [python, "-c", MODELREG_DOWN, there, str(folder)]
+        return up if way == "up" else [python, "-c", MODELREG_DOWN, there, str(folder), tool]
     if tool in ("boto3", "transfer_manager"):
         return [python, "-c", BOTO3 if tool == "boto3" else GCS, way, str(folder), there]
     if tool == "aws":
@@ -97,6 +123,33 @@ def timed(command: list[str]) -> tuple[float, float, float]:
     return time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
+def fill(url: str, models: int) -> None:
+    """Write the records of models of ten versions, without files."""
+    store = open_store(url)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "model.bin").write_bytes(b"model")
+        timed([sys.executable, "-c", MODELREG_UP, folder, url])
+    record = VersionRecord.from_bytes(store.read(layout.version("model", 1), MAX_BYTES), "model", 1)
+
+    def write(job: tuple[str, int]) -> None:
+        model, number = job
+        copy = dataclasses.replace(record, model=model, version=number, op=secrets.token_hex(16))
+        store.create(layout.version(model, number), copy.to_bytes())
+
+    jobs = ((f"model-{model}", number) for model in range(models) for number in range(1, 11))
+    for _ in ahead(write, jobs, LANES):
+        """They are written side by side."""
+    store.delete(layout.version("model", 1))
+
+
+def measure_list(url: str, models: int, rounds: int) -> None:
+    """Measure how long it takes to list all models."""
+    fill(url, models)
+    times = [timed([sys.executable, "-c", MODELREG_LIST, url]) for _ in range(rounds)]
+    wall, processor, memory = (statistics.median(column) for column in zip(*times, strict=True))
+    print(f"list   {wall:6.2f} s  cpu {processor:6.2f} s  {memory:5.0f} MiB", flush=True)
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser()
@@ -105,11 +158,20 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=1000, help="how many files of 100 KiB")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tools")
+    parser.add_argument("--models", type=int, default=0, help="list so many models instead")
     options = parser.parse_args()
-    default = "modelreg,aws,boto3,s5cmd" if options.url.startswith("s3") else "modelreg,transfer_manager"
+    if options.models:
+        measure_list(f"{options.url}/{secrets.token_hex(4)}", options.models, options.rounds)
+        return
+    default = (
+        "modelreg,modelreg-no-cache,aws,boto3,s5cmd"
+        if options.url.startswith("s3")
+        else "modelreg,modelreg-no-cache,transfer_manager"
+    )
     tools = (options.tools or default).split(",")
     os.environ.setdefault("S3_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT_URL_S3", ""))  # s5cmd's name for it
     with tempfile.TemporaryDirectory() as work:
+        os.environ["MODELREG_CACHE"] = str(Path(work, "cache"))
         large, many = Path(work, "large"), Path(work, "many")
         large.mkdir()
         many.mkdir()
@@ -127,6 +189,7 @@ def main() -> None:
                     for way, place in (("up", folder), ("down", target)):
                         seen.setdefault((tool, way), []).append(timed(commands(tool, way, place, url)))
                     shutil.rmtree(target)
+                    shutil.rmtree(Path(work, "cache"), ignore_errors=True)
             for (tool, way), times in seen.items():
                 wall, processor, memory = (statistics.median(column) for column in zip(*times, strict=True))
                 best = min(time[0] for time in times)

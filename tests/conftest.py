@@ -148,8 +148,9 @@ def other_environment(captured: Capture) -> Capture:
 @pytest.fixture(autouse=True)
 def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a test from the user's own registry, settings, environment and git repository."""
-    unwanted = ("MODELREG_REGISTRY", "MODELREG_DEBUG", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH")
-    for name in (*unwanted, "MODELREG_CACHE", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE"):
+    own = ("REGISTRY", "DEBUG", "CACHE", "CACHE_SIZE", "OFFLINE")
+    unwanted = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE")
+    for name in (*(f"MODELREG_{one}" for one in own), *unwanted):
         monkeypatch.delenv(name, raising=False)
     for name in bucket_servers.LIVE:
         monkeypatch.delenv(name, raising=False)

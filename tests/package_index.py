@@ -30,7 +30,10 @@ def write_wheel(
     content: str = "",
     script: bool = False,
 ) -> Path:
-    """Write a wheel with one module, with every digest that a RECORD has; `script` adds one, and a module as data."""
+    """Write a wheel with one module, with every digest that a RECORD has.
+
+    script: it has one, a module among its data, and a vendored beta, as setuptools vendors others.
+    """
     distribution = name.replace("-", "_")
     info = f"{distribution}-{version}.dist-info"
     needed = "".join(f"Requires-Dist: {line}\n" for line in requires)
@@ -44,6 +47,7 @@ def write_wheel(
     if script:
         files[f"{distribution}-{version}.data/scripts/{name}"] = "#!python\nprint('run')\n"
         files[f"{distribution}-{version}.data/purelib/{distribution}_more.py"] = "more = True\n"
+        files[f"{distribution}_vendor/beta-0.1.dist-info/RECORD"] = "beta.py,sha256=x,1\n"
     record = "".join(f"{file},sha256={_digest(text)},{len(text)}\n" for file, text in files.items())
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{distribution}-{version}-{tag}.whl"

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from memory_store import MemoryStore
 
-from modelreg.digest import Poured
+from modelreg.digest import Piece, Poured
 from modelreg.store import Copier, Entry, Store
 
 MANNERS = ((0.9, 0.0, 0.0), (0.7, 0.3, 0.0), (0.5, 0.2, 0.05), (0.1, 0.1, 0.15))
@@ -177,7 +177,7 @@ class ActorsStore:
         self._pause()
         return self.inner.read(key, limit)
 
-    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+    def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
         self._pause()
         yield from self.inner.stream(key, start)
 

@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 
-def on_terminal(*arguments: str, columns: int = 80, cwd: Path | None = None, typed: str = "", **variables: str) -> str:
+def on_terminal(
+    *arguments: str,
+    columns: int = 80,
+    cwd: Path | None = None,
+    typed: str = "",
+    program: tuple[str, ...] = ("-m", "modelreg"),
+    **variables: str,
+) -> str:
     """Run the command line with both streams on a terminal, and return what it shows; the test is skipped on Windows.
 
-    typed: what the person types, with its line ends. The line ends of what is returned are those of a file.
+    typed: what the person types, with its line ends. program: what Python runs instead of the command line.
+    The line ends of what is returned are those of a file.
     """
     if sys.platform == "win32":
         pytest.skip("Windows has no pseudo-terminals in Python's library")
@@ -23,7 +31,7 @@ def on_terminal(*arguments: str, columns: int = 80, cwd: Path | None = None, typ
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environ = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "modelreg", *arguments],
+        [sys.executable, *program, *arguments],
         stdin=slave,
         stdout=slave,
         stderr=slave,

@@ -23,7 +23,9 @@ LAYERS = {
     "rules": {
         *("reference", "canonical", "fields", "records", "events", "layout", "formats", "times", "version"),
         *("manifest", "search", "difference", "environment", "image", "imports", "export", "settings", "source"),
+        "sizes",
     },
+    "cache": {"cache"},
     "registry": {"registry"},
     "cli": {"cli"},
     "entrance": {"", "__main__"},

@@ -15,11 +15,12 @@ import pytest
 from conftest import Ran, Run
 from environments import Place, make_place
 from package_index import UV, serving, settings_of, write_wheel
+from terminal import on_terminal, plain
 
 from modelreg import Capture, ConflictError, EnvironmentMismatchError, Origin, Package, Python, Registry
 from modelreg.environment.installer import find_installer
 from modelreg.environment.pythons import find_python
-from modelreg.environment.rebuild import PARTIAL
+from modelreg.environment.rebuild import PARTIAL, _made_whole
 from modelreg.errors import NotFoundError
 from modelreg.locks import held
 from modelreg.store.local import LocalStore
@@ -169,6 +170,15 @@ def test_two_at_once_do_not_make_one_folder(fraud: Registry, tmp_path: Path) -> 
             fraud.create_env("fraud", tmp_path / "made")
 
 
+def test_what_somebody_else_made_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "pyvenv.cfg").touch()
+    with pytest.raises(ConflictError, match="was filled by somebody else meanwhile"), _made_whole(folder):
+        pytest.fail("it was about to be cleared")
+    assert [path.name for path in folder.iterdir()] == ["pyvenv.cfg"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt a process from outside")
 def test_an_interrupted_command_leaves_nothing_behind(fraud: Registry, tmp_path: Path) -> None:
     with _stalled() as stalled:
@@ -281,6 +291,14 @@ def test_the_command_says_what_it_made(quick: Run, fraud: Registry) -> None:
     }
 
 
+def test_a_terminal_is_told_of_each_step(fraud: Registry, tmp_path: Path) -> None:
+    command = ("env", "create", "fraud", "made", "--group", "train")
+    first, *rest = plain(on_terminal(*command, columns=200, MODELREG_REGISTRY=str(tmp_path / "registry")))
+    assert first.startswith("Making made with Python ")
+    assert rest[:2] == ["Installing 3 packages with uv", "Verifying"]
+    assert rest[-1] == "made"
+
+
 def test_a_pulled_folder_is_enough(quick: Run, fraud: Registry) -> None:
     assert quick("pull", "fraud").code == 0
     ran = quick("env", "create", "fraud/1", "made", "--group", "train", "-q", MODELREG_REGISTRY="nonsense://nowhere")
@@ -295,6 +313,9 @@ def test_a_command_runs_in_the_environment_with_its_words_and_its_exit_code(run:
     code = "import sys, os, alpha; print(sys.argv[1:], os.environ['VIRTUAL_ENV'] == sys.prefix); sys.exit(7)"
     ran = _ran(run, "python", "-c", code, "--group", "x y")
     assert (ran.code, ran.out, ran.err) == (7, "['--group', 'x y'] True\n", "")
+    ran = _ran(run, "python", MODELREG_CACHE=str(Path(__file__) / "cache"))
+    assert ran.code == 7
+    assert ran.err.endswith("choose another folder with MODELREG_CACHE\n")
     ran = _ran(run, "no-such-command")
     assert (ran.code, ran.out) == (4, "")
     assert ran.err.startswith("error: there is no command no-such-command")

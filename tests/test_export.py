@@ -455,6 +455,8 @@ def test_the_command_prints_the_file_or_writes_it(at_the_command: Run, fraud: Re
     assert Path("pylock.toml").read_text(encoding="utf-8") == fraud.export("fraud", "pylock").text
     assert [path.name for path in Path().glob(".pylock*")] == []
     assert at_the_command("export", "fraud", "-o", "nowhere/x.txt").code == 4
+    ran = at_the_command("export", "fraud:1", "-f", "pylock", "-o", "lock.toml", "-q")
+    assert ran.err == "warning: pip and uv take lock.toml for no lock; call it pylock.toml or pylock.NAME.toml\n"
 
 
 def test_the_command_needs_no_registry_for_a_pulled_folder(at_the_command: Run, fraud: Registry) -> None:

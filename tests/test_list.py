@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from terminal import on_terminal, plain
 
 from modelreg import Capture, IntegrityError, NotFoundError, Registry, UsageError
 from modelreg.records import new_op, seal
+from modelreg.registry.model import ModelReader
 from modelreg.store import Store
 from modelreg.store.local import LocalStore
 
@@ -227,3 +229,23 @@ def test_what_a_record_says_is_not_obeyed_by_the_terminal(quick: Run, model: Pat
         assert "\x1b]" not in shown
         assert not {"\x07", "\x9b"} & set(shown)
         assert "\nfraud:9" not in shown
+
+
+def test_a_model_reads_the_same_whether_its_kinds_of_records_are_asked_for_first_or_not(
+    three: Registry, store: Store
+) -> None:
+    """They are of a bucket: where there are no aliases, annotations, deletions or collections, none are listed."""
+    upload = three.resolve("fraud:3").artifact.upload
+    changes: list[Callable[[], object]] = [
+        lambda: None,
+        lambda: three.set_alias("fraud:1", "production"),
+        lambda: three.annotate("fraud:1", tags={"owner": "risk"}),
+        lambda: three.delete("fraud:2"),
+        lambda: put_collection(store, 1, [upload], [upload]),
+    ]
+    for change in changes:
+        change()
+        plain_reader, outlined = ModelReader(store, "fraud"), ModelReader(store, "fraud", outline=True)
+        assert list(outlined.all()) == list(plain_reader.all())
+        assert outlined.aliases == plain_reader.aliases
+        assert outlined.live_numbers() == plain_reader.live_numbers()

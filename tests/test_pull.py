@@ -21,6 +21,7 @@ from modelreg import (
     Progress,
     Registry,
 )
+from modelreg.digest import Piece
 from modelreg.store import Store
 from modelreg.store.local import LocalStore
 
@@ -101,7 +102,7 @@ def test_a_file_that_grows_without_end_is_not_read_to_its_end(filled: Registry, 
     read = 0
 
     class Endless(WatchedStore):
-        def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+        def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
             nonlocal read
             while True:
                 read += 1
@@ -133,7 +134,7 @@ def test_with_verify_env_nothing_is_read_when_the_environment_does_not_fit(
     streamed: list[str] = []
 
     class Streaming(WatchedStore):
-        def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+        def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
             streamed.append(key)
             return self.inner.stream(key)
 

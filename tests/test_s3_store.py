@@ -46,6 +46,40 @@ def unfinished(server: Server, url: str) -> list[str]:
     return [item["Key"] for item in listed.get("Uploads", [])]
 
 
+# What travels
+
+
+def test_over_plain_http_records_are_signed_whole_and_files_are_not_hashed_once_more(
+    ministack: Server, s3_url: str, large: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file's sha256 stands in a record, so what happened to it on the way is noticed when it is pulled."""
+    unsigned = Fault(rb"(?is)^PUT .*x-amz-content-sha256: UNSIGNED-PAYLOAD", "cut", after=1 << 40)
+    with faulty(ministack.port, unsigned) as proxy:
+        store = through(proxy, s3_url, monkeypatch)
+        store.upload("models/small", model)
+        store.upload("models/large", large)
+        assert unsigned.fired == 1 + 3
+        store.create("models/record", b"{}")
+        assert unsigned.fired == 1 + 3
+        assert b"".join(store.stream("models/large")) == large.read_bytes()
+
+
+def test_a_time_of_an_answer_is_read_as_boto3_reads_it() -> None:
+    from botocore.utils import parse_timestamp
+
+    from modelreg.store.s3_client import read_moment
+
+    for text in (
+        "2026-11-24T08:50:49.000Z",
+        "2026-11-24T08:50:49Z",
+        "Tue, 24 Nov 2026 08:50:49 GMT",
+        "20261124T085049Z",
+    ):
+        assert read_moment(text) == datetime(2026, 11, 24, 8, 50, 49, tzinfo=UTC)
+    for other in (1795510249, "Tue Nov 24 08:50:49 2026 GMT"):
+        assert read_moment(other) == parse_timestamp(other)
+
+
 # Files in parts
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from modelreg.digest import Poured
+from modelreg.digest import Piece, Poured
 from modelreg.store import Copier, Entry, Store
 
 
@@ -50,7 +50,7 @@ class WatchedStore:
     def read(self, key: str, limit: int) -> bytes:
         return self.inner.read(key, limit)
 
-    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+    def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
         return self.inner.stream(key, start)
 
     def entries(self, prefix: str) -> Iterator[Entry]:

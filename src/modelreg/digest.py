@@ -3,10 +3,15 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, TypeVar
 
 CHUNK = 1024 * 1024
 """How many bytes are read, hashed and written at a time."""
+
+Piece: TypeAlias = bytes | memoryview
+"""Some bytes of a file."""
+
+Data = TypeVar("Data", bound=Piece)
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -29,8 +34,8 @@ def is_sha256(text: str) -> bool:
 
 
 def pour(
-    chunks: Iterable[bytes],
-    write: Callable[[bytes], object] | None = None,
+    chunks: Iterable[Data],
+    write: Callable[[Data], object] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Poured:
     """Hash `chunks` in order, handing each to `write` and its length to `progress`.
@@ -40,15 +45,16 @@ def pour(
     stream = iter(chunks)
     sha256 = hashlib.sha256()
     size = 0
-    first = next(stream, b"")
-    second = next(stream, None)
-    if second is None:
-        sha256.update(first)
-        if write is not None:
-            write(first)
+    first, second = next(stream, None), next(stream, None)
+    if second is None or first is None:
+        if first is not None:
+            sha256.update(first)
+            size = len(first)
+            if write is not None:
+                write(first)
         if progress is not None:
-            progress(len(first))
-        return Poured(len(first), sha256.hexdigest())
+            progress(size)
+        return Poured(size, sha256.hexdigest())
 
     # Imported here: it costs as much as all else that a small model needs.
     from concurrent.futures import ThreadPoolExecutor

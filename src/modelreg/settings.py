@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from modelreg.errors import UsageError
+from modelreg.sizes import parse_size
+
+CACHE_SIZE = 20 * 10**9
+"""Bytes of the cache where nothing else is set."""
 
 _CI_ACTORS = ("MODELREG_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "CIRCLE_USERNAME")
 
@@ -40,16 +44,6 @@ def registry_url(explicit: str | None = None) -> str:
     return str(Path(platformdirs.user_data_dir("modelreg", appauthor=False), "registry"))
 
 
-def cache_folder() -> Path:
-    """Return the user's folder for what can be made again: MODELREG_CACHE, else the one that the system has for it."""
-    folder = os.environ.get("MODELREG_CACHE")
-    if folder:
-        return Path(folder).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("modelreg", appauthor=False))
-
-
 def bucket_settings(url: str, known: Mapping[str, type]) -> dict[str, Any]:
     """Return what the user's config file says of a bucket's registry, under `[registries."s3://bucket/folder"]`.
 
@@ -74,6 +68,45 @@ def bucket_settings(url: str, known: Mapping[str, type]) -> dict[str, Any]:
         if not isinstance(value, known[name]):
             raise UsageError(f"{config}: {name} of {url} must be {'true or false' if known[name] is bool else 'text'}")
     return dict(said)
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again.
+
+    MODELREG_CACHE, else `cache` of the user's config file, else the folder that the system has for it.
+
+    Raises:
+        UsageError: the config file cannot be read.
+    """
+    folder = os.environ.get("MODELREG_CACHE") or _config_text("cache")
+    if folder:
+        return Path(folder).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("modelreg", appauthor=False))
+
+
+def cache_size() -> int:
+    """Return how many bytes of files the cache may hold: MODELREG_CACHE_SIZE, else `cache_size` of the user's config.
+
+    Raises:
+        UsageError: it is no size.
+    """
+    text = os.environ.get("MODELREG_CACHE_SIZE") or _config_text("cache_size")
+    return CACHE_SIZE if text is None else parse_size(text)
+
+
+def is_offline() -> bool:
+    """Tell whether MODELREG_OFFLINE says that no registry in a bucket may be asked."""
+    return os.environ.get("MODELREG_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
+
+
+def _config_text(name: str) -> str | None:
+    import platformdirs
+
+    config = Path(platformdirs.user_config_dir("modelreg", appauthor=False), "config.toml")
+    value = _toml(config).get(name) if config.is_file() else None
+    return None if value is None else _text(value, config, name)
 
 
 def model_name(path: Path) -> str:

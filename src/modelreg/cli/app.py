@@ -12,6 +12,7 @@ import typer
 from modelreg import __version__
 from modelreg.cli.alias import alias
 from modelreg.cli.annotate import annotate
+from modelreg.cli.cache import cache
 from modelreg.cli.completion import VARIABLE, ZSH, complete_bash
 from modelreg.cli.copy import copy
 from modelreg.cli.delete import delete
@@ -61,6 +62,7 @@ for name, command in (
 app.add_typer(alias, name="alias")
 app.add_typer(image, name="image")
 app.add_typer(env, name="env")
+app.add_typer(cache, name="cache")
 
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)

@@ -1,5 +1,6 @@
 """modelreg export."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,8 @@ from modelreg.cli.options import (
     RegistryOption,
 )
 
+_LOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
+"""What a lock must be called (PEP 751)."""
 DOCKERFILE = "dockerfile"
 """The one format that is more than a file: it comes with the folder that it is built in."""
 
@@ -89,12 +92,17 @@ def export(
             say(note)
     if output is not None:
         write_text(output, exported.text)
+        if form == "pylock" and not _LOCK.fullmatch(output.name):
+            warn(f"pip and uv take {output.name} for no lock; call it pylock.toml or pylock.NAME.toml")
     if json:
         print_json(exported_json(exported, output))
-    elif output is None:
-        typer.echo(exported.text, nl=False)
     else:
-        typer.echo(str(output))
+        _print_where(output, exported.text)
+
+
+def _print_where(output: Path | None, text: str) -> None:
+    """Print what was written, or else where."""
+    typer.echo(text if output is None else str(output), nl=output is not None)
 
 
 def _write_dockerfile(
@@ -128,7 +136,5 @@ def _write_dockerfile(
     if json:
         place = {"text": text} if output is None else {"folder": str(output)}
         print_json({"reference": version.reference, "format": DOCKERFILE, **place})
-    elif output is None:
-        typer.echo(text, nl=False)
     else:
-        typer.echo(str(output))
+        _print_where(output, text)

@@ -38,6 +38,12 @@ def warn(text: str) -> None:
     say(f"warning: {text}")
 
 
+def say_seen(seen: str | None, reference: str) -> None:
+    """Say when that was last seen which was answered offline; nothing online. seen: a record's time, or None."""
+    if seen is not None:
+        say(f"Offline: {reference} as the registry was last seen, on {minute(seen)} UTC.")
+
+
 def print_json(value: object) -> None:
     """Print one JSON document to stdout."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

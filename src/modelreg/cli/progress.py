@@ -29,12 +29,15 @@ _LABELS = {
 
 
 @contextmanager
-def shown(*, quiet: bool) -> Iterator[ProgressCallback | None]:
-    """Yield a callback that draws a bar on a terminal and writes a line now and then elsewhere; None where neither."""
+def shown(*, quiet: bool, interval: float = INTERVAL) -> Iterator[ProgressCallback | None]:
+    """Yield a callback that draws a bar on a terminal and writes a line now and then elsewhere; None where neither.
+
+    interval: seconds between two lines.
+    """
     if quiet:
         yield None
         return
-    drawing = _Drawing() if sys.stderr.isatty() else _Log()
+    drawing = _Drawing() if sys.stderr.isatty() else _Log(interval)
     try:
         yield drawing.update
     finally:
@@ -48,9 +51,10 @@ def steps(*, quiet: bool) -> Callable[[str], None]:
 
 
 class _Log:
-    """A plain line every 10 seconds, of work that takes longer."""
+    """A plain line every so many seconds, of work that takes longer."""
 
-    def __init__(self) -> None:
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
         self._start = self._last = time.monotonic()
         self._stage = ""
 
@@ -58,7 +62,7 @@ class _Log:
         now = time.monotonic()
         if progress.stage != self._stage:
             self._stage, self._start, self._last = progress.stage, now, now
-        if now - self._last < INTERVAL:
+        if now - self._last < self._interval:
             return
         self._last = now
         done, rate = progress.done / max(progress.total, 1), progress.done / (now - self._start)

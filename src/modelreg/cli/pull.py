@@ -34,6 +34,9 @@ def pull(
     python: PythonOption = None,
     group: GroupCheckOption = None,
     policy: PolicyOption = "exact",
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Neither use this machine's cache nor put anything there.")
+    ] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -44,7 +47,7 @@ def pull(
 
     Example: modelreg pull fraud:3 -o serving/model
     """
-    from modelreg.cli.output import count_text, print_json, say, size_text
+    from modelreg.cli.output import count_text, print_json, say, say_seen, size_text
     from modelreg.cli.progress import shown
     from modelreg.cli.targets import terms
     from modelreg.environment.capture import capture, find_interpreter
@@ -56,7 +59,7 @@ def pull(
         raise UsageError("--python, --group and --policy say what to check, and how; add --verify-env")
     environment = capture(find_interpreter(python), in_process=True, whole=False) if verify_env else None
     agreed = terms(policy, group)
-    opened = Registry.open(registry)
+    opened = Registry.open(registry, cache=not no_cache)
     version = opened.resolve(reference, at=until(at) if at else None)
     with shown(quiet=quiet) as progress:
         pulled = opened.pull(
@@ -69,6 +72,7 @@ def pull(
             progress=progress,
         )
     if not quiet:
+        say_seen(opened.last_seen, reference)
         what = f"{count_text(version.artifact.files, 'file')}, {size_text(version.artifact.size)}"
         say(
             f"Pulled {version}: {what}, verified."

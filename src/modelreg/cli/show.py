@@ -18,7 +18,7 @@ def show(
 
     Example: modelreg show fraud:3
     """
-    from modelreg.cli.output import print_json
+    from modelreg.cli.output import print_json, say_seen
     from modelreg.registry import Registry
     from modelreg.times import until
 
@@ -28,6 +28,7 @@ def show(
         typer.echo(version.reference)
         return
     manifest = opened.show(version)
+    say_seen(opened.last_seen, reference)
     if json:
         print_json(manifest.to_mapping() | {"aliases": list(manifest.version.aliases)})
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelreg.cli.checked import Checked
+from modelreg.cli.output import say_seen
 from modelreg.errors import UsageError
 from modelreg.paths import MANIFEST
 from modelreg.registry import Registry
@@ -56,13 +57,15 @@ def _registered(
     version = opened.resolve(reference)
     if captured is None:
         captured, terms = checked.recorded(version.images, version.reference, version.record.groups, terms)
-    return opened.verify_env(
+    report = opened.verify_env(
         version,
         environment=captured,
         policy=terms.policy,
         group=terms.group,
         allow_unchecked=terms.allow_unchecked,
     )
+    say_seen(opened.last_seen, reference)
+    return report
 
 
 def terms(policy: str, group: str | None, *, allow_unchecked: bool = False) -> "Terms":

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -157,24 +157,33 @@ def _made_whole(folder: Path) -> Iterator[None]:
     """Let an environment be made in a folder, which is as it was before where that fails; a killed one's is removed."""
     was_there = folder.is_dir() and not (folder / PARTIAL).exists()
     folder.mkdir(parents=True, exist_ok=True)
-    with held(folder / PARTIAL) as mine:
-        if mine is None:
-            raise ConflictError(f"{folder} is being made by somebody else; wait, or choose another folder")
-        if not mine.read() and any(path.name != PARTIAL for path in folder.iterdir()):
-            (folder / PARTIAL).unlink()
-            raise ConflictError(f"{folder} was filled by somebody else meanwhile; try again")
-        mine.write(b"This environment is being made, or whoever made it was killed.\n")
-        mine.flush()
-        try:
-            _clear(folder)
-            yield
-        except BaseException:
-            _clear(folder)
-            (folder / PARTIAL).unlink()
-            if not was_there:
+    ours = whole = False
+    try:
+        with held(folder / PARTIAL) as mine:
+            if mine is None:
+                raise ConflictError(f"{folder} is being made by somebody else; wait, or choose another folder")
+            ours = True
+            if not mine.read() and any(path.name != PARTIAL for path in folder.iterdir()):
+                raise ConflictError(f"{folder} was filled by somebody else meanwhile; try again")
+            mine.write(b"This environment is being made, or whoever made it was killed.\n")
+            mine.flush()
+            try:
+                _clear(folder)
+                yield
+                whole = True
+            finally:
+                if not whole:
+                    ours = False  # what cannot be removed stays marked
+                    _clear(folder)
+                    ours = True
+                mine.truncate(0)  # from here on nobody takes it for a killed one's
+    finally:
+        # Windows removes no file that is open.
+        if ours:
+            (folder / PARTIAL).unlink(missing_ok=True)
+        if ours and not whole and not was_there:
+            with suppress(OSError):  # somebody else's by now
                 folder.rmdir()
-            raise
-        (folder / PARTIAL).unlink()
 
 
 def _clear(folder: Path) -> None:

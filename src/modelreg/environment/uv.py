@@ -56,7 +56,9 @@ class Uv:
             )
             found = {}
             for record in prefix.rglob("*.dist-info/RECORD"):
-                digest = record_digest(record.read_bytes())
+                # Packages such as setuptools carry the metadata of others within them.
+                ours = record.parent.parent.name in ("site-packages", "dist-packages")
+                digest = record_digest(record.read_bytes()) if ours else None
                 if digest is not None:
                     found[normalized(record.parent.name.partition("-")[0])] = digest
             return found

@@ -20,6 +20,8 @@ from modelreg.store import Store, open_store
 from modelreg.version import Model, Version
 
 if TYPE_CHECKING:
+    from modelreg.cache.local import LocalCache
+    from modelreg.cache.records import RememberedStore
     from modelreg.difference import Change
     from modelreg.environment.capture import Capture
     from modelreg.environment.policy import Policy
@@ -44,23 +46,52 @@ class Registry:
 
     It holds nothing but the store, so it is cheap to make and safe to share between threads. Every method reads the
     store anew. All errors are ModelregError; damage is IntegrityError wherever it turns up.
+
+    seen: the store as `resolve`, `show`, `pull` and `verify_env` read it, which remembers what they read.
+    cache: where `pull` keeps files and finds them.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, *, seen: "RememberedStore | None" = None, cache: "LocalCache | None" = None
+    ) -> None:
         self._store = store
+        self._remembered = seen
+        self._seen: Store = seen or store
+        self._cache = cache
 
     @classmethod
-    def open(cls, url: str | None = None) -> "Registry":
+    def open(cls, url: str | None = None, *, cache: bool = True) -> "Registry":
         """Return the registry at `url`; without it, the one that the settings name (see docs/settings.md).
 
         Nothing is read or written yet; the first version registered makes the registry.
+        cache: use this machine's cache, where the registry is a bucket (see docs/cache.md).
 
         Raises:
             UsageError: no store has this scheme, or the settings cannot be read.
         """
-        from modelreg.settings import bucket_settings, registry_url
+        from modelreg.settings import bucket_settings, is_offline, registry_url
 
-        return cls(open_store(registry_url(url), bucket_settings))
+        store = open_store(registry_url(url), bucket_settings)
+        if store.parallel == 1:
+            return cls(store)  # a folder, which has no network before it
+        offline = is_offline()
+        if not cache:
+            if offline:
+                raise UsageError(
+                    "MODELREG_OFFLINE is set, so there is nothing but the cache; unset it, or use the cache"
+                )
+            return cls(store)
+        from modelreg.cache.local import LocalCache
+        from modelreg.cache.records import Records, RememberedStore
+
+        local = LocalCache.open()
+        seen = RememberedStore(store, Records(local.folder, store.url), offline=offline)
+        return cls(seen if offline else store, seen=seen, cache=local)
+
+    @property
+    def last_seen(self) -> str | None:
+        """When what was answered offline was last seen in the registry, `YYYY-MM-DDTHH:MM:SSZ`; None online."""
+        return self._remembered.seen if self._remembered else None
 
     @property
     def url(self) -> str:
@@ -179,7 +210,7 @@ class Registry:
         check_marker(self._store)
 
         def look(name: str) -> Model | None:
-            reader = ModelReader(self._store, name)
+            reader = ModelReader(self._store, name, outline=self._store.parallel > 1)
             latest = next(reader.live(on_damage), None)
             if latest is None:
                 return None
@@ -231,8 +262,8 @@ class Registry:
             NotFoundError: there is no such version, or it was deleted.
         """
         parsed = reference if isinstance(reference, Reference) else Reference.parse(reference)
-        check_marker(self._store)
-        return ModelReader(self._store, parsed.model).resolve(parsed, at)
+        check_marker(self._seen)
+        return ModelReader(self._seen, parsed.model).resolve(parsed, at)
 
     def show(self, reference: str | Reference | Version, *, at: str | None = None) -> "Manifest":
         """Return the manifest of a version: the version joined with its files and its environment.
@@ -245,7 +276,7 @@ class Registry:
         from modelreg.registry.show import show
 
         version = reference if isinstance(reference, Version) else self.resolve(reference, at=at)
-        return show(self._store, version)
+        return show(self._seen, version)
 
     def pull(
         self,
@@ -280,7 +311,7 @@ class Registry:
                     f"{report.findings[0]}; see modelreg verify-env {version.reference}"
                 )
         target = Path(folder) if folder is not None else Path(version.model, str(version.number))
-        return pull(self._store, manifest, target, force=force, progress=progress)
+        return pull(self._store, manifest, target, force=force, progress=progress, cache=self._cache)
 
     def verify_env(
         self,
@@ -309,8 +340,8 @@ class Registry:
         version = reference if isinstance(reference, Version) else self.resolve(reference)
         terms = todays(policy, group, allow_unchecked=allow_unchecked)
         captured = environment or capture(find_interpreter(python), whole=False)
-        model = ModelReader(self._store, version.model)
-        return verify_version(version, captured, model, lambda other: read_environment(self._store, other)[1], terms)
+        model = ModelReader(self._seen, version.model)
+        return verify_version(version, captured, model, lambda other: read_environment(self._seen, other)[1], terms)
 
     def export(
         self,
@@ -630,7 +661,8 @@ class Registry:
 
         for alias in aliases:
             check_alias_name(alias)
-        copied = copy(self._store, self.show(reference), target._store, actor(), progress=progress)  # noqa: SLF001
+        manifest = self.show(reference)
+        copied = copy(self._store, manifest, target._store, actor(), progress=progress, cache=self._cache)  # noqa: SLF001
         for alias in aliases:
             target.set_alias(copied.version, alias, why="copied", force=True)
         return replace(copied, version=target.resolve(copied.version.reference)) if aliases else copied

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelreg import layout
+from modelreg.cache.local import LocalCache
 from modelreg.canonical import encode
 from modelreg.digest import Poured
 from modelreg.files import SourceFile, SourceTree
@@ -24,12 +25,19 @@ from modelreg.version import Version
 
 
 def copy(
-    source: Store, manifest: Manifest, target: Store, actor: str, *, progress: ProgressCallback | None = None
+    source: Store,
+    manifest: Manifest,
+    target: Store,
+    actor: str,
+    *,
+    progress: ProgressCallback | None = None,
+    cache: LocalCache | None = None,
 ) -> Registered:
     """Register a version of one registry in another, unless it is there already, and bring its annotations along.
 
     The number and the record are the other registry's; the digests of artifact and environment stay. Inside one
     provider the bytes do not pass through here. Elsewhere all are here, verified, before anything is written there.
+    cache: where files are found, and kept.
 
     Raises:
         IntegrityError: the version is damaged where it comes from; nothing was written.
@@ -40,7 +48,7 @@ def copy(
     earlier = _copy_of(version, reader)
     if earlier is None or settle(reader, earlier.artifact.upload, actor):
         submission = _submission(source, manifest, actor)
-        with _carrier(source, manifest, target, reader, progress) as carrier:
+        with _carrier(source, manifest, target, reader, progress, cache) as carrier:
             registered = register(target, submission, carrier=carrier, progress=progress)
     else:
         registered = Registered(earlier, created=False, uploaded=False)
@@ -51,7 +59,12 @@ def copy(
 
 @contextmanager
 def _carrier(
-    source: Store, manifest: Manifest, target: Store, reader: ModelReader, progress: ProgressCallback | None
+    source: Store,
+    manifest: Manifest,
+    target: Store,
+    reader: ModelReader,
+    progress: ProgressCallback | None,
+    cache: LocalCache | None,
 ) -> Iterator[Carrier]:
     """Yield what brings the files over; a folder for those that pass through here lasts as long."""
     version = manifest.version
@@ -66,11 +79,11 @@ def _carrier(
                 count(file.size)
                 return Poured(file.size, file.sha256)
             if not Path(folder, path).exists():
-                download(source, manifest, [file], Path(folder), None)
+                download(source, manifest, [file], Path(folder), None, cache)
             return target.upload(key, Path(folder, path), count)
 
         if copier is None and find_holder(reader, manifest.tree, None) is None:
-            download(source, manifest, manifest.tree.files, Path(folder), progress)
+            download(source, manifest, manifest.tree.files, Path(folder), progress, cache)
         yield Carrier(manifest.tree, bring)
 
 

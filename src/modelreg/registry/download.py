@@ -5,7 +5,8 @@ from itertools import chain
 from pathlib import Path
 
 from modelreg import layout
-from modelreg.digest import pour
+from modelreg.cache.local import LocalCache
+from modelreg.digest import Piece, pour
 from modelreg.errors import IntegrityError, KeyAbsentError
 from modelreg.files import pieces
 from modelreg.manifest import Manifest
@@ -22,18 +23,24 @@ def download(
     files: Sequence[File],
     folder: Path,
     progress: ProgressCallback | None,
+    cache: LocalCache | None = None,
 ) -> None:
     """Write files of a version into a folder that has none of them, or what an earlier attempt had written of them.
+
+    cache: where they are found first, and kept once they are fetched and verified.
 
     Raises:
         IntegrityError: a file is missing in the store, or its bytes are not those that were registered.
     """
     prefix = layout.artifact(manifest.version.model, manifest.version.artifact.upload)
+    kept: list[File] = []
     meter = Meter("download", sum(file.size for file in files), progress)
 
     def fetch(file: File) -> None:
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
+        if cache and cache.files.take(file, path, meter.add):
+            return
         try:
             wrong = _fetch(store, f"{prefix}{file.path}", path, file, meter)
         except KeyAbsentError:
@@ -42,10 +49,14 @@ def download(
             raise IntegrityError(
                 f"{manifest.version.reference} is damaged in the registry: {file.path} {wrong}; nothing was written"
             )
+        if cache and cache.files.keep(path, file):
+            kept.append(file)
 
     small, large = by_size(files)
     for _ in chain(ahead(fetch, small, store.parallel), map(fetch, large)):
         """What is wrong is raised."""
+    if cache:
+        cache.settle(store.url, manifest.version, manifest.tree.files, grown=bool(kept))
 
 
 def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter) -> str | None:
@@ -58,7 +69,7 @@ def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter) -> str 
 
     with path.open("ab") as target:
 
-        def write(chunk: bytes) -> None:
+        def write(chunk: Piece) -> None:
             nonlocal passed_over
             if passed_over < present:  # it comes from the file itself, and was only to be hashed
                 passed_over += len(chunk)
@@ -78,7 +89,7 @@ def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter) -> str 
     return "has other bytes than those that were registered"
 
 
-def _bounded(stream: Iterator[bytes], size: int) -> Iterator[bytes]:
+def _bounded(stream: Iterator[Piece], size: int) -> Iterator[Piece]:
     """Pass on a stream, but end it one byte beyond `size`, which is enough to show that it is too long."""
     left = size + 1
     for chunk in stream:

@@ -11,7 +11,7 @@ from modelreg.digest import sha256_of
 from modelreg.environment.installer import find_installer
 from modelreg.environment.rebuild import Rebuilt, read, rebuild
 from modelreg.environment.selection import Selection, one_version_each
-from modelreg.errors import ConflictError, EnvironmentMismatchError
+from modelreg.errors import AccessDeniedError, ConflictError, EnvironmentMismatchError
 from modelreg.export import why_unavailable
 from modelreg.export.subject import Subject
 from modelreg.locks import held
@@ -52,15 +52,20 @@ def cached(
     """
     selection = _available(subject, allow_missing=allow_missing)
     folder = cache / _key(selection)
-    cache.mkdir(parents=True, exist_ok=True)
-    with _held(folder.with_suffix(".lock"), tell):
-        known = read(selection, folder) if folder.exists() else None
-        if known is not None and known.comparison.fits:
-            return known
-        if folder.exists():
-            tell(f"{folder} is not what it was made as, so it is made anew")
-            shutil.rmtree(folder)
-        return rebuild(selection, folder, find_installer(installer), python, tell)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _held(folder.with_suffix(".lock"), tell):
+            known = read(selection, folder) if folder.exists() else None
+            if known is not None and known.comparison.fits:
+                return known
+            if folder.exists():
+                tell(f"{folder} is not what it was made as, so it is made anew")
+                shutil.rmtree(folder)
+            return rebuild(selection, folder, find_installer(installer), python, tell)
+    except OSError as error:
+        raise AccessDeniedError(
+            f"the cache {cache} cannot be written: {error.strerror}; choose another folder with MODELREG_CACHE"
+        ) from None
 
 
 def _available(subject: Subject, *, allow_missing: bool) -> Selection:

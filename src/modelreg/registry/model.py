@@ -41,11 +41,15 @@ class ModelReader:
 
     The numbers of its versions are listed when it is made, and everything else when it is first asked for. Both are
     then remembered: for a fresh look, make a new reader.
+
+    outline: ask first what kinds of records the model has. Where many models are read and few of them have all kinds,
+    that saves most of the listings; it answers for the moment at which the reader is made.
     """
 
-    def __init__(self, store: Store, name: str) -> None:
+    def __init__(self, store: Store, name: str, *, outline: bool = False) -> None:
         self.store = store
         self.name = name
+        self._outline = frozenset(store.folders(layout.model(name))) if outline else None
         self._listed: list[Entry] = []
         """The records of versions, annotations, deletions and moves, as far as they have been listed."""
         self._fetched: dict[str, bytes] = {}
@@ -264,7 +268,8 @@ class ModelReader:
     @property
     def collections(self) -> list[int]:
         """The numbers of the garbage collections of this model, listed anew."""
-        folders = self.store.folders(layout.collections(self.name))
+        prefix = layout.collections(self.name)
+        folders = self.store.folders(prefix) if self._has(prefix) else []
         return sorted(int(folder) for folder in folders if folder.isdecimal())
 
     def plan(self, collection: int) -> Uploads | None:
@@ -294,6 +299,10 @@ class ModelReader:
     def _steps(self) -> dict[str, list[int]]:
         return self._nested(layout.deletions(self.name))
 
+    def _has(self, prefix: str) -> bool:
+        """Tell whether there may be records of a kind."""
+        return self._outline is None or prefix.rstrip("/").rpartition("/")[2] in self._outline
+
     def _nested(self, prefix: str) -> dict[str, list[int]]:
         """Return the numbers of the `<prefix><folder>/<number>.json`, by folder."""
         found: dict[str, list[int]] = {}
@@ -303,7 +312,7 @@ class ModelReader:
 
     def _numbered(self, prefix: str) -> Iterator[tuple[str, int]]:
         """List the numbered records below a prefix, and yield the folder and the number of each."""
-        for entry in self.store.entries(prefix):
+        for entry in self.store.entries(prefix) if self._has(prefix) else ():
             folder, _, name = entry.key.removeprefix(prefix).rpartition("/")
             number = layout.number(name)
             if number and "/" not in folder:

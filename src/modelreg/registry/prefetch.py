@@ -7,13 +7,13 @@ object that the listing names now, by the tag that the store gives each; and onl
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import TypeVar
 
 from modelreg.canonical import MAX_BYTES
 from modelreg.digest import sha256_of
 from modelreg.errors import KeyAbsentError
 from modelreg.parallel import ahead
+from modelreg.settings import cache_folder
 from modelreg.store import Entry, Store
 
 T = TypeVar("T")
@@ -56,10 +56,8 @@ def _recall(url: str, tags: Mapping[str, str]) -> dict[str, bytes]:
 
 def _with_kept(url: str, work: Callable[[sqlite3.Connection], T]) -> T | None:
     """Do something with what is kept of a registry; return None where it cannot be used, and all goes on without."""
-    import platformdirs
-
     try:
-        folder = Path(platformdirs.user_cache_dir("modelreg", appauthor=False), "listed")
+        folder = cache_folder() / "listed"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / f"{sha256_of(url.encode())[:32]}.sqlite"
         with closing(sqlite3.connect(path, timeout=1)) as database, database:

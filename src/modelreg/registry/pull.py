@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelreg.cache.local import LocalCache
 from modelreg.digest import pour
 from modelreg.errors import AccessDeniedError, ConflictError, IntegrityError, ModelregError
 from modelreg.files import pieces
@@ -38,12 +39,19 @@ class Pulled:
 
 
 def pull(
-    store: Store, manifest: Manifest, folder: Path, *, force: bool = False, progress: ProgressCallback | None = None
+    store: Store,
+    manifest: Manifest,
+    folder: Path,
+    *,
+    force: bool = False,
+    progress: ProgressCallback | None = None,
+    cache: LocalCache | None = None,
 ) -> Pulled:
     """Write a version's files and its `modelreg.yaml` into `folder`.
 
     A new folder appears whole, by one rename. An existing one is filled file by file, the manifest last.
     force: replace files that differ, and remove what another pulled version left there unchanged.
+    cache: where files are found, and kept.
 
     Raises:
         ConflictError: files there are not this version's.
@@ -51,18 +59,20 @@ def pull(
     """
     try:
         if os.path.lexists(folder):
-            changed = _fill(store, manifest, folder, force=force, progress=progress)
+            changed = _fill(store, manifest, folder, force=force, progress=progress, cache=cache)
         else:
-            _make(store, manifest, folder, progress)
+            _make(store, manifest, folder, progress, cache)
             changed = True
     except OSError as error:
         raise _unwritable(folder, error) from None
     return Pulled(manifest.version, folder, changed)
 
 
-def _make(store: Store, manifest: Manifest, folder: Path, progress: ProgressCallback | None) -> None:
+def _make(
+    store: Store, manifest: Manifest, folder: Path, progress: ProgressCallback | None, cache: LocalCache | None
+) -> None:
     with _parents(folder), _staging(store, manifest, folder.parent) as whole:
-        download(store, manifest, manifest.tree.files, whole, progress)
+        download(store, manifest, manifest.tree.files, whole, progress, cache)
         (whole / MANIFEST).write_text(manifest.to_yaml(), encoding="utf-8")
         try:
             whole.rename(folder)
@@ -88,7 +98,15 @@ def _taken(folder: Path) -> ConflictError:
     return ConflictError(f"{folder} was made by somebody else meanwhile; pull again")
 
 
-def _fill(store: Store, manifest: Manifest, folder: Path, *, force: bool, progress: ProgressCallback | None) -> bool:
+def _fill(
+    store: Store,
+    manifest: Manifest,
+    folder: Path,
+    *,
+    force: bool,
+    progress: ProgressCallback | None,
+    cache: LocalCache | None,
+) -> bool:
     """Bring an existing folder to the version; tell whether anything had to be written."""
     if not folder.is_dir():
         raise ConflictError(f"{folder} is a file; choose another folder with -o")
@@ -108,7 +126,7 @@ def _fill(store: Store, manifest: Manifest, folder: Path, *, force: bool, progre
     if not wanting and present == text:
         return False
     with _staging(store, manifest, folder) as staging:
-        download(store, manifest, wanting, staging, progress)
+        download(store, manifest, wanting, staging, progress, cache)
         (staging / MANIFEST).write_text(text, encoding="utf-8")
         if earlier is not None and earlier.record != manifest.version.digest:
             target.unlink()  # from here on the folder is no longer what its manifest says

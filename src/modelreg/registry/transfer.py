@@ -14,6 +14,7 @@ from modelreg.digest import sha256_of
 from modelreg.errors import AccessDeniedError, StoreError
 from modelreg.files import SourceTree
 from modelreg.locks import held
+from modelreg.settings import cache_folder
 from modelreg.store import Store
 from modelreg.store.bucket import PART
 
@@ -103,11 +104,9 @@ def upload_id(store: Store, model: str, files: SourceTree, new: Callable[[], str
 
 
 def _note(store: Store, model: str, files: SourceTree) -> Path:
-    import platformdirs
-
     seen = [[file.path, str(file.location), file.size, str(file.location.stat().st_mtime_ns)] for file in files.files]
     name = sha256_of(encode({"registry": store.url, "model": model, "files": seen}))
-    return Path(platformdirs.user_cache_dir("modelreg", appauthor=False), "uploads", name)
+    return cache_folder() / "uploads" / name
 
 
 def _forget(note: Path, file: BinaryIO) -> None:

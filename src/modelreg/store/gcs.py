@@ -10,12 +10,12 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from modelreg.digest import CHUNK, Poured, pour
+from modelreg.digest import Piece, Poured, pour
 from modelreg.errors import KeyAbsentError, ModelregError, StoreError
 from modelreg.files import pieces
 from modelreg.parallel import ahead
 from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
-from modelreg.store.parts import Parts, part_size
+from modelreg.store.parts import Parts, cut, part_size
 from modelreg.store.protocol import Copier, Entry, Store
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 STAGING = ".tmp/"
 """Where the parts of a large file lie until they are joined. No key begins with it."""
 
-_MOST_PARTS = 1024
-_SENT = 4
+_MOST_PARTS = 10_000
+_SENT = 3
 """How many parts go up at once: the SDK copies each of them several times."""
 
 _JOINED = 32
@@ -112,7 +112,7 @@ class GCSStore:
             raise StoreError(f"{self.url}/{key} is larger than {limit:,} bytes")
         return data
 
-    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+    def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
         """Yield the bytes at `key` from `start` on; those of a large object are asked for in parts, several at once."""
         first = self._range(key, start, start + PART)
         yield from first
@@ -177,7 +177,7 @@ class GCSStore:
             raise StoreError(f"{self.url} does not tell the time, so it cannot hold a registry")
         return parsedate_to_datetime(date)
 
-    def _range(self, key: str, start: int, end: int) -> list[bytes]:
+    def _range(self, key: str, start: int, end: int) -> list[Piece]:
         """Return the bytes from `start` to `end`, or to where the object ends, in pieces."""
         blob = self.blob(key)
         from google.api_core.exceptions import RequestRangeNotSatisfiable
@@ -185,11 +185,16 @@ class GCSStore:
         with self._translated("read", key):
             try:
                 data: bytes = blob.download_as_bytes(
-                    start=start, end=end - 1, raw_download=True, checksum=None, retry=self.retry
+                    start=start,
+                    end=end - 1,
+                    raw_download=True,
+                    checksum=None,
+                    retry=self.retry,
+                    single_shot_download=True,  # else it comes in pieces of 8 KiB
                 )
             except RequestRangeNotSatisfiable:  # empty, or no longer than `start`
                 return []
-        return [data[offset : offset + CHUNK] for offset in range(0, len(data), CHUNK)]
+        return list(cut(data)) if data else []
 
     def put(
         self,

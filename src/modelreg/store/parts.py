@@ -1,12 +1,12 @@
 """A file on its way up: kept in memory while it is small, and sent in parts, several at once, when it is not."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from modelreg.digest import CHUNK
+from modelreg.digest import CHUNK, Piece
 from modelreg.store.bucket import PART, PARTS
 
 if TYPE_CHECKING:
@@ -92,3 +92,13 @@ def part_size(source: Path, most: int) -> int:
     except OSError:  # whoever reads it says so better
         size = 0
     return max(PART, -(-size // (most * CHUNK)) * CHUNK)
+
+
+def cut(data: bytes) -> Iterator[Piece]:
+    """Yield bytes in pieces of a MiB, without copying them."""
+    if len(data) <= CHUNK:
+        yield data
+        return
+    view = memoryview(data)
+    for start in range(0, len(data), CHUNK):
+        yield view[start : start + CHUNK]

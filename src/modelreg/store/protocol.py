@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from modelreg.digest import Poured
+from modelreg.digest import Piece, Poured
 
 
 class Entry(NamedTuple):
@@ -84,7 +84,7 @@ class Store(Protocol):
         """
         ...
 
-    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+    def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
         """Yield the bytes at `key`, from the one at `start` on, in pieces of about a MiB.
 
         Raises:

@@ -11,20 +11,18 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from modelreg.digest import CHUNK, Poured
+from modelreg.digest import Piece, Poured
 from modelreg.errors import ModelregError, StoreError
 from modelreg.parallel import ahead
 from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
 from modelreg.store.protocol import Copier, Entry, Store
-from modelreg.store.s3_upload import Upload, code_of, crc
+from modelreg.store.s3_transfer import ATTEMPTS, Range, Upload, code_of, crc32_of, is_transient
 
 if TYPE_CHECKING:
     from modelreg.store.s3_client import S3Client
     from modelreg.store.s3_copy import Place
 
-_ATTEMPTS = 5
 _CONFLICTS = {"ConditionalRequestConflict", "OperationAborted"}
-_BEYOND = {"InvalidRange", "416"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ class S3Store:
     def create(self, key: str, data: bytes) -> None:
         """Write `data` at `key`, only if nothing lies there."""
         with self._translated("write", key):
-            for attempt in range(_ATTEMPTS):
+            for attempt in range(ATTEMPTS):
                 try:
                     self._put(key, data, self._kept | {"IfNoneMatch": "*", "ContentType": "application/json"})
                 except Exception as error:
@@ -125,7 +123,7 @@ class S3Store:
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`."""
         with self._translated("read", key):
-            for attempt in range(_ATTEMPTS):
+            for attempt in range(ATTEMPTS):
                 answer = self._client.get_object(**self._at(key), **self._payer)
                 try:
                     with closing(answer["Body"]) as body:
@@ -133,20 +131,20 @@ class S3Store:
                             return bytes(body.read())
                     break
                 except Exception as error:
-                    if attempt == _ATTEMPTS - 1 or not _is_transient(error):
+                    if attempt == ATTEMPTS - 1 or not is_transient(error):
                         raise
         raise StoreError(f"{self.url}/{key} is larger than {limit:,} bytes")
 
-    def stream(self, key: str, start: int = 0) -> Iterator[bytes]:
+    def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
         """Yield the bytes at `key` from `start` on; those of a large object are asked for in parts, several at once."""
         with self._translated("read", key):
-            first = _Range(self._client, self._at(key) | self._payer, start, start + PART)
+            first = Range(self._client, self._at(key) | self._payer, start, start + PART)
             yield from first
             rest = (
-                _Range(self._client, first.wanted, offset, min(offset + PART, first.total))
+                Range(self._client, first.wanted, offset, min(offset + PART, first.total))
                 for offset in range(start + PART, first.total, PART)
             )
-            for chunks in ahead(list[bytes], rest, PARTS):
+            for chunks in ahead(list[Piece], rest, PARTS):
                 yield from chunks
 
     def entries(self, prefix: str) -> Iterator[Entry]:
@@ -214,7 +212,7 @@ class S3Store:
         return {"Bucket": self._address.bucket, "Key": f"{self._address.prefix}{key}"}
 
     def _put(self, key: str, data: bytes, options: dict[str, Any]) -> None:
-        self._client.put_object(**self._at(key), Body=data, ChecksumCRC32=crc(data), **options)
+        self._client.put_object(**self._at(key), Body=data, ChecksumCRC32=crc32_of(data), **options)
 
     def _pages(self, prefix: str, delimiter: str = "") -> Iterator[dict[str, Any]]:
         yield from self._client.get_paginator("list_objects_v2").paginate(
@@ -253,54 +251,6 @@ class S3Store:
             raise translated from None
 
 
-class _Range:
-    """The bytes of an object from `start` to `end`, or to its end; asked for again where an answer breaks off.
-
-    total: the object's size, known once the first piece has come. wanted: how to ask for more of the same object.
-    """
-
-    def __init__(self, client: "S3Client", wanted: dict[str, Any], start: int, end: int) -> None:
-        self.total = 0
-        self.wanted = wanted
-        self._client = client
-        self._start = start
-        self._end = end
-
-    def __iter__(self) -> Iterator[bytes]:
-        attempt = 0
-        while True:
-            try:
-                yield from self._ask()
-            except Exception as error:
-                attempt += 1
-                if attempt == _ATTEMPTS or not _is_transient(error):
-                    raise
-                time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # not a secret
-            else:
-                return
-
-    def _ask(self) -> Iterator[bytes]:
-        if self._start >= self._end:
-            return
-        try:
-            answer = self._client.get_object(**self.wanted, Range=f"bytes={self._start}-{self._end - 1}")
-        except Exception as error:
-            if code_of(error) in _BEYOND:  # empty, or no longer than where we are
-                return
-            raise
-        with closing(answer["Body"]) as body:
-            whole = "ContentRange" not in answer
-            if whole and self._start and answer["ContentLength"]:
-                raise StoreError("the store sends whole files where a part was asked for; it cannot hold a registry")
-            self.total = answer["ContentLength"] if whole else int(answer["ContentRange"].rpartition("/")[2])
-            self.wanted = self.wanted | {"IfMatch": answer["ETag"]}
-            while piece := body.read(CHUNK):
-                self._start += len(piece)
-                yield piece
-            if whole:
-                self._start = self._end = self.total
-
-
 @contextmanager
 def _passing_over_completed() -> Iterator[None]:
     """Pass over an upload that its writer has just completed."""
@@ -309,10 +259,3 @@ def _passing_over_completed() -> Iterator[None]:
     except Exception as error:
         if code_of(error) != "NoSuchUpload":
             raise
-
-
-def _is_transient(error: Exception) -> bool:
-    """Tell whether an answer broke off on its way."""
-    from botocore.exceptions import HTTPClientError, IncompleteReadError
-
-    return isinstance(error, HTTPClientError | IncompleteReadError)

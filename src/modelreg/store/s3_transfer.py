@@ -1,21 +1,76 @@
-"""One file on its way to S3: what is sent, and what the service answers."""
+"""Bytes on their way from and to S3: ranges of an object, and the parts of a file."""
 
+import random
+import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from modelreg.digest import Poured, pour
+from modelreg.digest import CHUNK, Piece, Poured, pour
+from modelreg.errors import StoreError
 from modelreg.files import pieces
-from modelreg.store.parts import Parts, part_size
+from modelreg.store.parts import Parts, cut, part_size
 
 if TYPE_CHECKING:
     from modelreg.store.s3_client import S3Client
 
+ATTEMPTS = 5
+"""How often something is asked for that breaks off, beyond what the SDK does by itself."""
+
 _MOST_PARTS = 10_000
+_BEYOND = {"InvalidRange", "416"}
 _ABSENT = {"NoSuchKey", "NotFound", "404"}
+
+
+class Range:
+    """The bytes of an object from `start` to `end`, or to its end; asked for again where an answer breaks off.
+
+    total: the object's size, known once the first piece has come. wanted: how to ask for more of the same object.
+    """
+
+    def __init__(self, client: "S3Client", wanted: dict[str, Any], start: int, end: int) -> None:
+        self.total = 0
+        self.wanted = wanted
+        self._client = client
+        self._start = start
+        self._end = end
+
+    def __iter__(self) -> Iterator[Piece]:
+        """Yield the bytes in pieces of at most a MiB."""
+        attempt = 0
+        while True:
+            try:
+                yield from self._ask()
+            except Exception as error:
+                attempt += 1
+                if attempt == ATTEMPTS or not is_transient(error):
+                    raise
+                time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # not a secret
+            else:
+                return
+
+    def _ask(self) -> Iterator[Piece]:
+        if self._start >= self._end:
+            return
+        try:
+            answer = self._client.get_object(**self.wanted, Range=f"bytes={self._start}-{self._end - 1}")
+        except Exception as error:
+            if code_of(error) in _BEYOND:  # empty, or no longer than where we are
+                return
+            raise
+        with closing(answer["Body"]) as body:
+            whole = "ContentRange" not in answer
+            if whole and self._start and answer["ContentLength"]:
+                raise StoreError("the store sends whole files where a part was asked for; it cannot hold a registry")
+            self.total = answer["ContentLength"] if whole else int(answer["ContentRange"].rpartition("/")[2])
+            self.wanted = self.wanted | {"IfMatch": answer["ETag"]}
+            # A part is read at once: in small pieces, the system would set memory aside for each of them anew.
+            while self._start < self._end and (data := body.read(CHUNK if whole else self._end - self._start)):
+                self._start += len(data)
+                yield from cut(data)
 
 
 class Upload:
@@ -34,7 +89,7 @@ class Upload:
         """The checksum of an object that lies at the key already; nothing is sent then."""
 
     def pour(self, source: Path, progress: Callable[[int], None] | None, *, resume: bool) -> Poured:
-        """Send the file, and say what was sent."""
+        """Send the file, hashing it in the same pass; with `resume`, only what does not lie there already."""
         parts = Parts(part_size(source, _MOST_PARTS), lambda: self._begin(resume=resume), self._send)
         try:
             poured = pour(pieces(source), parts.write, progress)
@@ -53,7 +108,7 @@ class Upload:
         return poured
 
     def _put(self, data: bytes, *, resume: bool) -> None:
-        checksum = crc(data)
+        checksum = crc32_of(data)
         if not (resume and self._checksum() == checksum):
             self._client.put_object(**self._where, Body=data, ChecksumCRC32=checksum, **self._options)
 
@@ -77,7 +132,7 @@ class Upload:
             self._id = made["UploadId"]
 
     def _send(self, number: int, data: bytes) -> dict[str, Any]:
-        checksum = crc(data)
+        checksum = crc32_of(data)
         if self._whole:
             return {"ChecksumCRC32": checksum}
         part = self._present.get(number)
@@ -95,7 +150,7 @@ class Upload:
     def _complete(self, sent: list[dict[str, Any]]) -> bool:
         """Make the object of its parts; return False where another lies there."""
         checksums = b"".join(b64decode(part["ChecksumCRC32"]) for part in sent)
-        checksum = f"{crc(checksums)}-{len(sent)}"
+        checksum = f"{crc32_of(checksums)}-{len(sent)}"
         if self._whole:
             return self._whole == checksum
         try:
@@ -120,8 +175,8 @@ class Upload:
         return kept
 
 
-def crc(data: bytes) -> str:
-    """Return the CRC-32 of `data` as S3 writes it."""
+def crc32_of(data: bytes) -> str:
+    """Return a CRC-32 as S3 writes it."""
     return b64encode(crc32(data).to_bytes(4)).decode()
 
 
@@ -129,3 +184,10 @@ def code_of(error: Exception) -> str:
     """Return the code of S3's answer, or nothing where there was none."""
     answer: dict[str, Any] = getattr(error, "response", None) or {}
     return str(answer.get("Error", {}).get("Code", ""))
+
+
+def is_transient(error: Exception) -> bool:
+    """Tell whether an answer broke off on its way."""
+    from botocore.exceptions import HTTPClientError, IncompleteReadError
+
+    return isinstance(error, HTTPClientError | IncompleteReadError)

@@ -1,0 +1,166 @@
+"""A registry's records and listings, as they were last seen: what is answered from where nothing may be asked."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from modelreg.cache.whole import write_whole
+from modelreg.canonical import encode
+from modelreg.digest import Piece, Poured, sha256_of
+from modelreg.errors import KeyAbsentError, StoreError
+from modelreg.store import Copier, Entry, Store
+from modelreg.times import timestamp
+
+
+class Recalled(NamedTuple):
+    """What was seen, and when. data: empty where nothing lay at the key."""
+
+    data: bytes
+    seen: str
+
+
+class Records:
+    """What was seen of one registry, in a folder; each of it with its own digest, and dropped where that is wrong."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self._folder = folder / "records"
+        self._url = url
+
+    def remember(self, what: str, key: str, data: bytes) -> None:
+        """Keep an answer in place of an earlier one; where that cannot be, do without. what: `read`, `entries` …."""
+        head = f"{sha256_of(data)} {timestamp(datetime.now(UTC))}\n".encode()
+        write_whole(self._place(what, key), head + data)
+
+    def recall(self, what: str, key: str) -> Recalled | None:
+        """Return an answer as it was last seen, if it is kept and undamaged."""
+        path = self._place(what, key)
+        try:
+            head, _, data = path.read_bytes().partition(b"\n")
+            os.utime(path)  # used now; what was not used for longest goes first
+        except OSError:
+            return None
+        digest, _, seen = head.decode(errors="replace").partition(" ")
+        if sha256_of(data) == digest:
+            return Recalled(data, seen)
+        with suppress(OSError):
+            path.unlink()
+        return None
+
+    def _place(self, what: str, key: str) -> Path:
+        name = sha256_of(encode([self._url, what, key]))
+        return self._folder / name[:2] / name
+
+
+class RememberedStore:
+    """A store of which everything that is read is remembered; or, offline, one that answers from that.
+
+    A version's files are not: they are in the cache by their digest.
+    """
+
+    def __init__(self, store: Store, records: Records, *, offline: bool = False) -> None:
+        self._store = store
+        self._records = records
+        self._offline = offline
+        self.seen: str | None = None
+        """When the oldest listing was seen of those that answers came from offline."""
+
+    @property
+    def url(self) -> str:
+        """Where the store is."""
+        return self._store.url
+
+    @property
+    def parallel(self) -> int:
+        """How many keys are worth reading at once."""
+        return 1 if self._offline else self._store.parallel
+
+    def create(self, key: str, data: bytes) -> None:
+        """Write as the store does."""
+        self._online().create(key, data)
+
+    def upload(
+        self, key: str, source: Path, progress: Callable[[int], None] | None = None, *, resume: bool = False
+    ) -> Poured:
+        """Write as the store does."""
+        return self._online().upload(key, source, progress, resume=resume)
+
+    def read(self, key: str, limit: int) -> bytes:
+        """Return all bytes at `key`, or those that were last seen there."""
+        if self._offline:
+            data = self._recalled("read", key).data
+            if not data:
+                raise KeyAbsentError(f"{self.url}/{key} does not exist")
+            return data
+        try:
+            data = self._store.read(key, limit)
+        except KeyAbsentError:
+            self._records.remember("read", key, b"")
+            raise
+        self._records.remember("read", key, data)
+        return data
+
+    def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
+        """Yield the bytes of a file as the store does."""
+        if self._offline:
+            raise self._not_kept(key)
+        return self._store.stream(key, start)
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """Yield the keys that begin with `prefix`, or those that were last seen."""
+        if self._offline:
+            listed: list[Entry] = [Entry(*pair) for pair in json.loads(self._listed("entries", prefix))]
+        else:
+            listed = list(self._store.entries(prefix))
+            self._records.remember("entries", prefix, encode(listed))
+        yield from listed
+
+    def folders(self, prefix: str) -> list[str]:
+        """Return the folders in `prefix`, or those that were last seen."""
+        if self._offline:
+            listed: list[str] = json.loads(self._listed("folders", prefix))
+        else:
+            listed = self._store.folders(prefix)
+            self._records.remember("folders", prefix, encode(listed))
+        return listed
+
+    def delete(self, key: str) -> None:
+        """Remove as the store does."""
+        self._online().delete(key)
+
+    def copier(self, source: Store) -> Copier | None:
+        """Return what copies from another store as the store does."""
+        return self._online().copier(source)
+
+    def sweep(self, before: datetime, *, apply: bool) -> int:
+        """Sweep as the store does."""
+        return self._online().sweep(before, apply=apply)
+
+    def clock(self) -> datetime:
+        """Return the store's time."""
+        return self._online().clock()
+
+    def _online(self) -> Store:
+        if self._offline:
+            raise StoreError(f"MODELREG_OFFLINE is set, so {self.url} cannot be written to; unset it")
+        return self._store
+
+    def _listed(self, what: str, prefix: str) -> bytes:
+        listing = self._recalled(what, prefix)
+        self.seen = min(self.seen or listing.seen, listing.seen)
+        return listing.data
+
+    def _recalled(self, what: str, key: str) -> Recalled:
+        recalled = self._records.recall(what, key)
+        if recalled is None:
+            raise self._not_kept(key)
+        return recalled
+
+    def _not_kept(self, key: str) -> StoreError:
+        return StoreError(
+            f"MODELREG_OFFLINE is set, and the cache does not hold {key} of {self.url}; unset it, and pull the version "
+            "while the registry can be reached"
+        )
