@@ -178,7 +178,7 @@ def test_images_are_shown_listed_told_and_compared(
         "platform": "linux/amd64",
         "fits": True,
     }
-    assert f"    reference: {full}\n" in quick("show", "fraud:1").out
+    assert f'"reference": "{full}"' in quick("show", "fraud:1").out
     assert json.loads(quick("show", "fraud:1", "--json").out)["images"]["serve"]["reference"] == full
     assert f"image serve {full}" in quick("history", "fraud").out
     assert quick("diff", "fraud:1", "fraud:2", "-q").out == "image\n"

@@ -110,3 +110,10 @@ def test_many_changed_files_are_counted_in_one_finding(trained: Place, beside: R
     (found,) = beside.verify_env("fraud", python=trained.python, deep=True).findings
     assert (found.kind, found.severity) == ("files", Severity.ERROR)
     assert str(found).endswith(", and 1 more")
+
+
+def test_of_a_lock_no_files_can_be_looked_at(trained: Place, run: Run) -> None:
+    Path("requirements.txt").write_text("pkg==1.0\n")
+    done = run("verify-env", "fraud", "--lock", "requirements.txt", "--deep")
+    assert (done.code, done.out) == (2, "")
+    assert "--deep reads what is installed" in done.err
