@@ -196,7 +196,11 @@ def base_archive(target: Path) -> Path:
             _add_link(archive, f"usr/local/bin/{name}", interpreter.as_posix())
         for name in ("sh", "mkdir", "chown", "rm", "cat", "id", "env"):
             _add_link(archive, f"bin/{name}", "busybox")
-        for name, text in (("etc/passwd", "root:x:0:0::/root:/bin/sh\n"), ("tmp/empty", "")):
+        for name, text in (
+            ("etc/passwd", "root:x:0:0::/root:/bin/sh\n"),
+            ("etc/group", "root:x:0:\n"),
+            ("tmp/empty", ""),
+        ):
             member = tarfile.TarInfo(name)
             member.size = len(text)
             archive.addfile(member, io.BytesIO(text.encode()))

@@ -101,6 +101,8 @@ def test_what_was_registered_and_added_since_is_all_there(registry: Registry) ->
     assert (first.source.branch, first.source.dirty) == ("main", True)
     assert (second.description, dict(second.tags)) == ("The one that ships", {"reviewed": "yes"})
     assert (dict(second.metrics), dict(second.params)) == ({"auc": "0.94", "rows": "1000"}, {"depth": "7"})
+    assert second.images["serve"].reference == f"example.org/fraud@sha256:{'0' * 64}"
+    assert (second.images["serve"].platform, second.images["serve"].fits) == ("linux/amd64", None)
 
 
 def test_the_environment_is_read_and_what_it_has_beyond_ours_is_kept(registry: Registry) -> None:

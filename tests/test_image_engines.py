@@ -96,10 +96,10 @@ def test_the_whole_way_of_the_documentation(
     # Somebody upgrades a package in a later layer.
     later = tmp_path / "later"
     later.mkdir()
-    steps = (
-        f"FROM {_untagged(images['serve'].reference)}\nUSER 0\nRUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf"
-    )
-    steps += " --mount=type=secret,id=ca.crt,target=/run/secrets/ca.crt pip install --no-deps threadpoolctl==3.4.0\n"
+    places = {"pip.conf": "/etc/pip.conf", "ca.crt": "/run/secrets/ca.crt"}
+    mounts = " ".join(f"--mount=type=secret,id={name},target={place}" for name, place in places.items())
+    install = f"RUN {mounts} pip install --no-deps threadpoolctl==3.4.0\n"
+    steps = f"FROM {_untagged(images['serve'].reference)}\nUSER 0:0\n{install}"
     (later / "Dockerfile").write_text(steps, encoding="utf-8")
     secrets = [f"--secret=id={name},src={path}" for name, path in pip_secrets(tmp_path).items()]
     docker.run("build", *docker.options, *secrets, "--tag", f"{image_registry}/team/fraud:2", str(later))

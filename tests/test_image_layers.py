@@ -136,6 +136,11 @@ def test_a_name_of_a_gigabyte_is_refused_before_it_is_read(tmp_path: Path) -> No
         files_of(tmp_path, member.tobuf(tarfile.GNU_FORMAT) + b"x" * 10240)
 
 
+def test_a_path_of_half_a_million_parts_is_passed_over(tmp_path: Path) -> None:
+    files = files_of(tmp_path, {"a/" * 500_000 + "b": "", META: ABOUT, "deep/" * 200 + "b.txt": ""})
+    assert files.names("/") == ["deep", "usr"]
+
+
 def test_a_layer_that_was_changed_is_refused_and_not_remembered(tmp_path: Path) -> None:
     folder = layout(tmp_path / "layout", {META: ABOUT, "big": os.urandom(5000)})
     image = open_image(str(folder))

@@ -156,6 +156,19 @@ def test_what_pth_files_add_is_looked_at_and_their_code_is_not_run(tmp_path: Pat
     assert [package.origin and package.origin.kind for package in capture.environment.packages] == ["editable", None]
 
 
+def test_eggs_are_found_unpacked_and_named_when_they_are_not(tmp_path: Path) -> None:
+    files = {
+        **python_files(),
+        f"{SITE}/easy-install.pth": f"/{SITE}/old-1.0-py3.11.egg\n/{SITE}/zipped-2.0.egg\n/{SITE}/{'x' * 250}\x01y\n",
+        f"{SITE}/old-1.0-py3.11.egg/EGG-INFO/PKG-INFO": "Name: old\nVersion: 1.0\n",
+        f"{SITE}/zipped-2.0.egg": b"PK\x03\x04",
+        f"{SITE}/{'x' * 250}\x01y/z.pth": "",
+    }
+    capture = captured(tmp_path, files)
+    assert pins(capture) == ["old==1.0"]
+    assert capture.remarks == ("zipped-2.0.egg is a file on the path; packages in it are not recorded",)
+
+
 def test_damaged_metadata_costs_a_remark_and_no_more(tmp_path: Path) -> None:
     files = {
         **python_files(),

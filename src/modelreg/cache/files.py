@@ -3,12 +3,13 @@
 import os
 import secrets
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from modelreg.digest import Poured, pour
+from modelreg.digest import pour
 from modelreg.errors import ModelregError
 from modelreg.files import pieces
 from modelreg.records import File
@@ -23,9 +24,11 @@ _FICLONE = 0x40049409
 class FileCache:
     """Files by digest, in a folder that any number of processes may use at once.
 
-    It is never a reason to fail: what cannot be kept is not, and what is not right is fetched again. A pulled file is
-    the user's to edit, so it is never a hard link into the cache: it is a copy, or, where the file system can (btrfs,
-    XFS), shares the blocks until one of the two is written to.
+    It is never a reason to fail: what cannot be kept is not, and what is not right is fetched again.
+
+    A pulled file is kept as a file that shares its blocks until one of the two is written to, where the file system can
+    (btrfs, XFS), else as a hard link, else as a copy. It is handed out as the first or the last of these, never as a
+    link: so no two pulled folders are ever the same file, and who edits one spoils the entry at most, which is noticed.
     """
 
     def __init__(self, folder: Path, most: int) -> None:
@@ -33,6 +36,8 @@ class FileCache:
         self._staging = folder / "tmp"
         self._most = most
         """Bytes; a file that is larger is not kept."""
+        self._clones = True
+        """Whether files of the cache can share the blocks of others, as far as that was tried."""
 
     def place(self, sha256: str) -> Path:
         """Return where a file is kept, if it is."""
@@ -56,11 +61,16 @@ class FileCache:
             told.append(size)
             progress(size)
 
-        with target.open("wb") as written:
-            poured = _copied(entry, target, written, tell)
+        target.unlink(missing_ok=True)  # left by an attempt that was killed, it may be the entry itself
+        with target.open("xb") as written:
+            cloned = self._clones and _clone(entry, written)
+            try:
+                poured = pour(pieces(target if cloned else entry), None if cloned else written.write, tell)
+            except ModelregError:  # it cannot be read, or another process has dropped it
+                poured = None
         if poured == (file.size, file.sha256):
-            with suppress(OSError):
-                os.utime(entry)  # used now; what was not used for longest goes first
+            with suppress(OSError):  # used now; but the time of its change may be a pulled file's, too
+                os.utime(entry, ns=(time.time_ns(), entry.stat().st_mtime_ns))
             return True
         progress(-sum(told))
         target.unlink()
@@ -76,34 +86,48 @@ class FileCache:
         entry = self.place(file.sha256)
         if file.size > self._most or entry.exists():
             return False
-        staged = self._staging / secrets.token_hex(16)
         with suppress(OSError):
-            for folder in (self._staging, entry.parent):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            total, _, free = shutil.disk_usage(self._staging)
-            if free - file.size < total // _SPARE:
-                return False
-            try:
-                with staged.open("xb") as written:
-                    if not _cloned(source, written):
-                        shutil.copyfile(source, staged)
-                staged.replace(entry)
-            finally:
-                staged.unlink(missing_ok=True)
-            return True
+            entry.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return self._cloned(source, entry) or _linked(source, entry) or self._copied(source, entry, file.size)
         return False
 
+    def _cloned(self, source: Path, entry: Path) -> bool:
+        if self._clones:
+            with self._staged() as staged, staged.open("xb") as written:
+                self._clones = _clone(source, written)
+                if self._clones:
+                    staged.replace(entry)
+        return self._clones
 
-def _copied(entry: Path, target: Path, written: BinaryIO, progress: Callable[[int], None]) -> Poured | None:
-    """Copy an entry into an open file and hash what is there then; None where it cannot be read."""
-    cloned = _cloned(entry, written)
+    def _copied(self, source: Path, entry: Path, size: int) -> bool:
+        with self._staged() as staged:
+            total, _, free = shutil.disk_usage(staged.parent)
+            if free - size < total // _SPARE:
+                return False
+            shutil.copyfile(source, staged)
+            staged.replace(entry)
+        return True
+
+    @contextmanager
+    def _staged(self) -> Iterator[Path]:
+        """Yield where a file may be made that is no entry yet, and remove in the end what still lies there."""
+        self._staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+        staged = self._staging / secrets.token_hex(16)
+        try:
+            yield staged
+        finally:
+            staged.unlink(missing_ok=True)
+
+
+def _linked(source: Path, entry: Path) -> bool:
     try:
-        return pour(pieces(target if cloned else entry), None if cloned else written.write, progress)
-    except ModelregError:  # or another process has dropped it
-        return None
+        os.link(source, entry)
+    except OSError:  # another file system, or one without links; or another process has just kept it
+        return False
+    return True
 
 
-def _cloned(source: Path, target: BinaryIO) -> bool:
+def _clone(source: Path, target: BinaryIO) -> bool:
     """Let an empty file share the blocks of another; tell whether the file system can do that."""
     try:
         import fcntl

@@ -151,7 +151,7 @@ class Inventory:
                 path = Path(folder, file)
                 with suppress(OSError):  # removed by another process since it was listed
                     status = path.stat()
-                    yield Item(status.st_mtime, path, status.st_size)
+                    yield Item(max(status.st_atime, status.st_mtime), path, status.st_size)
 
     def _noted(self) -> Iterator[tuple[Path, str, str, dict[str, int]]]:
         """Yield each note: where it is, the registry, the version, and the sizes of its files by sha256."""

@@ -1,4 +1,4 @@
-"""What was read of layers, kept in the user's cache directory by their digests."""
+"""What was read of layers, kept in the user's cache folder by their digests."""
 
 import gzip
 import json

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from modelreg.environment import probe
@@ -73,15 +73,17 @@ def _distributions(files: FileSystem, path: Sequence[str], root: Path) -> list[M
     """Write what is kept of each folder on a path below `root`, and ask the probe what it finds there."""
     places = {}
     for number, entry in enumerate(path):
-        # The last part stays: by it an egg is known.
-        place = root / str(number) / (entry.rpartition("/")[2] or "root")
-        place.parent.mkdir()
+        # By the end of its name an egg is known; the rest might be more than this machine can hold.
+        place = root / f"{number}{'.egg' if entry.endswith('.egg') else ''}"
         _write(files, entry, place)
         places[str(place)] = entry
     found: list[dict[str, Any]] = probe.distributions(list(places), whole=True)
     for distribution in found:
-        if "folder" in distribution:
-            distribution["folder"] = places[distribution["folder"]]
+        if "folder" not in distribution:
+            continue
+        place, distribution["folder"] = distribution["folder"], places[distribution["folder"]]
+        if distribution["file"] == PurePath(place).name:  # it is named for the folder itself
+            distribution["file"] = PurePosixPath(distribution["folder"]).name
     return list(found)
 
 

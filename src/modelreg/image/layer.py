@@ -19,6 +19,7 @@ _WHITEOUT, _OPAQUE, _RESERVED = ".wh.", ".wh..wh..opq", ".wh..wh."
 _MAX_ENTRIES = 5_000_000
 _MAX_KEPT_IN_ALL = 1024 * 1024 * 1024
 _MAX_HEADER = 1024 * 1024
+_MAX_PATH = 4096  # characters
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _HEADERS = (
     tarfile.XHDTYPE,
@@ -110,7 +111,7 @@ def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, also: f
     if member.isdir():
         return Entry(FOLDER, path)
     if member.issym():
-        return Entry(LINK, path, member.linkname)
+        return Entry(LINK, path, member.linkname[:_MAX_PATH])
     if member.islnk():
         return Entry(HARD_LINK, path, inside(member.linkname))
     reader = reader_of(path, member.size) if member.isreg() else None
@@ -121,7 +122,9 @@ def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, also: f
 
 
 def inside(path: str) -> str | None:
-    """Return a path from the root; None where it is the root, or leads out of it."""
+    """Return a path from the root; None where it is the root, leads out of it, or is longer than Linux allows."""
+    if len(path) > _MAX_PATH:
+        return None
     parts = [part for part in path.split("/") if part not in ("", ".")]
     return None if not parts or ".." in parts else "/".join(parts)
 
