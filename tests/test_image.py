@@ -222,6 +222,8 @@ def test_an_image_as_a_file_is_checked_but_not_recorded(
         ("image", "attach", "fraud:1", "Registry/Fraud"),
         ("image", "attach", "fraud:1", "registry.example/fraud", "--platform", "linux"),
         ("verify-env", "fraud:1", "--platform", "linux/amd64"),
+        ("verify-env", "fraud:1", "--image", "registry.example/fraud", "--deep"),
+        ("verify-env", "fraud:1", "--image", "registry.example/fraud", "--lock", "pylock.toml"),
     ],
 )
 def test_what_makes_no_sense_is_refused(quick: Run, fraud: Registry, arguments: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,7 +40,9 @@ def base(
 ) -> str:
     """An image with the Python that runs the tests and nothing more, in the image registry."""
     archive = base_archive(tmp_path_factory.mktemp("base") / "base.tar")
-    docker.run("import", str(archive), f"{image_registry}/base:1")
+    # A Python of its own may have been told where its library is.
+    libraries = f"ENV LD_LIBRARY_PATH={sysconfig.get_config_var('LIBDIR')}"
+    docker.run("import", "--change", libraries, str(archive), f"{image_registry}/base:1")
     docker.run("push", f"{image_registry}/base:1")
     return f"{image_registry}/base:1"
 

@@ -91,12 +91,16 @@ def test_an_image_of_conda(tmp_path: Path) -> None:
     record = {"name": "python", "version": "3.10.13", "build": "h1_0_cpython"}
     files["opt/conda/envs/serve/conda-meta/python-3.10.13-h1_0_cpython.json"] = json.dumps(record)
     files |= python_files("opt/conda", "3.12.1") | {"opt/conda/conda-meta/history": ""}
+    cached = "opt/conda/pkgs/python-3.10.13-h1_0_cpython"
+    files |= python_files(cached, "3.10.13") | {f"{cached}/info/index.json": "{}"}
     packages = package_files(site, "numpy==1.26.4", installer="conda")
     config = {"Env": ["PATH=/opt/conda/envs/serve/bin:/opt/conda/bin", "CONDA_PREFIX=/opt/conda/envs/serve"]}
     capture = captured(tmp_path, files, packages, config=config)
     assert (capture.kind, capture.environment.python.version) == ("conda", "3.10.13")
     (package,) = capture.environment.packages
     assert (package.name, package.origin and package.origin.kind) == ("numpy", "conda")
+    with pytest.raises(UsageError, match=r"environments: /opt/conda, /opt/conda/envs/serve; choose"):
+        captured(tmp_path, files, packages, config={"Env": ["PATH=/bin"]})
 
 
 def debian(installed: str = "3.11.2-6+deb12u5") -> dict[str, Content]:

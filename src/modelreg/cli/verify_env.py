@@ -89,6 +89,10 @@ def verify_env(
         form = Form.JSON
     if platform is not None and image is None:
         raise UsageError("--platform says which one of an image's; add --image")
+    if deep and image is not None:
+        raise UsageError(
+            "--deep looks for files that were changed, and of an image only metadata is read; leave it out"
+        )
     agreed = terms(policy, group, allow_unchecked=allow_unchecked, deep=deep)
     with shown(quiet=quiet) as progress:
         found = reports(references or [], Checked(python, image, platform, progress, lock), registry, agreed)

@@ -170,6 +170,8 @@ def _at_prefix(files: FileSystem, path: str, folder: Folder) -> ImagePython | No
     ]
     if not whole or not isinstance(folder.children.get("bin"), Folder):
         return None
+    if files.find(f"{path}/info/index.json") is not None:
+        return None  # an unpacked package of conda, in its cache
     kind = "conda" if "conda-meta" in folder.children else "system"
     return ImagePython(path or "/", path or "/", _default(files, path, whole), kind)
 
