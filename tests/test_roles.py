@@ -241,7 +241,7 @@ EDITS: dict[str, Callable[[str], str]] = {
     "an import": lambda text: text.replace("packages: {ours: ours}", "packages: {ours: theirs}"),
     "no roles": lambda text: text.replace("roles:\n", "rules:\n"),
     "the time": lambda text: text.replace("\ncreated: '2", "\ncreated: '3"),
-    "the record": lambda text: text.replace('"load_critical": ["numpy", "ours"]', '"load_critical": ["ours"]'),
+    "the record": lambda text: text.replace('load_critical\\":[\\"numpy\\",', 'load_critical\\":['),
     "the digest": lambda text: text.replace("record: sha256:", "record: sha256:" + "0" * 64 + " #"),
     "a file": lambda text: text.replace('"path": "m.pkl"', '"path": "n.pkl"'),
 }
