@@ -23,7 +23,7 @@ from modelreg.export.subject import subject_of
 from modelreg.files import write_text
 from modelreg.image import check
 from modelreg.image.dockerfile import Recipe, default_base, dockerfile
-from modelreg.image.engine import find_engine
+from modelreg.image.engine import Engine, find_engine
 from modelreg.image.reference import ImageReference
 from modelreg.image.stage import expectation, needed, requirements_text, stages
 from modelreg.manifest import Manifest
@@ -159,13 +159,7 @@ def build(
         ImageBuildError: the engine could not build it.
         AccessDeniedError, ImageRegistryError: the image registry did not take it, or does not have it afterwards.
     """
-    check_target(order.target)
-    tag = ImageReference.parse(order.tag)
-    if tag.digest is not None:
-        raise UsageError(f"{order.tag}: a digest is what comes of a build; give a tag, as in registry/team/fraud:3")
-    for path in order.secrets.values():
-        if not path.is_file():
-            raise UsageError(f"there is no file {path} to be given as a secret")
+    tag = _checked(order)
     engine = find_engine(order.engine)
     recipe = recipe_of(manifest, order.base, tell, allow_missing=order.allow_missing)
     with tempfile.TemporaryDirectory(prefix="modelreg-") as folder:
@@ -180,8 +174,23 @@ def build(
             options=order.options,
             tell=tell,
         )
-    if not order.push:
-        return tag
+    return _pushed(engine, tag, tell) if order.push else tag
+
+
+def _checked(order: Order) -> ImageReference:
+    """Return what is to be built, by name, if the order makes sense."""
+    check_target(order.target)
+    tag = ImageReference.parse(order.tag)
+    if tag.digest is not None:
+        raise UsageError(f"{order.tag}: a digest is what comes of a build; give a tag, as in registry/team/fraud:3")
+    for path in order.secrets.values():
+        if not path.is_file():
+            raise UsageError(f"there is no file {path} to be given as a secret")
+    return tag
+
+
+def _pushed(engine: Engine, tag: ImageReference, tell: Tell) -> ImageReference:
+    """Push an image, and return it by the digest that the image registry gives for it."""
     pushed = tag.at(engine.push(str(tag), plain_http=tag.is_local, tell=tell))
     # Imported here: what is not pushed needs no HTTP.
     from modelreg.image.remote import RemoteImage
