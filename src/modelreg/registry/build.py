@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelreg.environment import probe
-from modelreg.environment.installer import find_installer
 from modelreg.environment.record import Environment
 from modelreg.environment.selection import Selected
 from modelreg.errors import (
@@ -26,6 +25,7 @@ from modelreg.image.dockerfile import Recipe, default_base, dockerfile
 from modelreg.image.engine import Engine, find_engine
 from modelreg.image.reference import ImageReference
 from modelreg.image.stage import expectation, needed, requirements_text, stages
+from modelreg.install.installer import find_installer
 from modelreg.manifest import Manifest
 from modelreg.progress import ProgressCallback
 from modelreg.registry.image import check_target

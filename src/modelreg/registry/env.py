@@ -9,12 +9,12 @@ from pathlib import Path
 
 from modelreg.canonical import encode
 from modelreg.digest import sha256_of
-from modelreg.environment.installer import find_installer
-from modelreg.environment.rebuild import Rebuilt, read, rebuild
 from modelreg.environment.selection import Selection, one_version_each
 from modelreg.errors import AccessDeniedError, ConflictError, EnvironmentMismatchError
 from modelreg.export import why_unavailable
 from modelreg.export.subject import Subject
+from modelreg.install.installer import find_installer
+from modelreg.install.rebuild import Rebuilt, read, rebuild
 from modelreg.locks import held
 
 WAIT = 900.0
