@@ -22,8 +22,8 @@ LAYERS = {
     "store": {"store"},
     "rules": {
         *("reference", "canonical", "fields", "records", "events", "layout", "formats", "times", "version"),
-        *("manifest", "search", "difference", "environment", "image", "imports", "export", "settings", "source"),
-        *("lock", "sizes"),
+        *("manifest", "search", "difference", "settings", "source", "sizes"),
+        *("environment", "image", "imports", "install", "lock", "export"),
     },
     "cache": {"cache"},
     "registry": {"registry"},
@@ -48,7 +48,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "zstandard": "image/layer",
     "yaml": ("manifest", "export/conda"),
     "tomli_w": "export/pylock",
-    "packaging": ("environment/", "export/", "lock/", "search", "difference"),
+    "packaging": ("environment/", "export/", "install/", "lock/", "search", "difference"),
 }
 
 

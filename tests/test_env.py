@@ -18,10 +18,10 @@ from package_index import UV, serving, settings_of, write_wheel
 from terminal import on_terminal, plain
 
 from modelreg import Capture, ConflictError, EnvironmentMismatchError, Origin, Package, Python, Registry
-from modelreg.environment.installer import find_installer
-from modelreg.environment.pythons import find_python
-from modelreg.environment.rebuild import PARTIAL, _made_whole
 from modelreg.errors import NotFoundError
+from modelreg.install.installer import find_installer
+from modelreg.install.pythons import find_python
+from modelreg.install.rebuild import PARTIAL, _made_whole
 from modelreg.locks import held
 from modelreg.store.local import LocalStore
 

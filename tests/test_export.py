@@ -292,7 +292,7 @@ def test_no_password_of_an_index_gets_into_a_file(
 
 def test_without_uv_and_pip_there_is_a_sentence(tmp_path: Path) -> None:
     bare = make_place(tmp_path / "bare")
-    code = "from modelreg.environment.installer import find_installer; find_installer()"
+    code = "from modelreg.install.installer import find_installer; find_installer()"
     shutil.copytree(Path(modelreg.__file__).parent, tmp_path / "alone" / "modelreg")
     environ = {"PYTHONPATH": str(tmp_path / "alone"), "PATH": str(tmp_path)}
     done = subprocess.run(

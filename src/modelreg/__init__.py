@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from modelreg.environment.finding import Severity as Severity
     from modelreg.environment.policy import Policy as Policy
     from modelreg.environment.policy import Waiver as Waiver
-    from modelreg.environment.rebuild import Rebuilt as Rebuilt
     from modelreg.environment.record import Environment as Environment
     from modelreg.environment.record import Origin as Origin
     from modelreg.environment.record import Package as Package
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from modelreg.image.capture import capture_image as capture_image
     from modelreg.image.opening import Image as Image
     from modelreg.image.opening import open_image as open_image
+    from modelreg.install.rebuild import Rebuilt as Rebuilt
     from modelreg.manifest import Manifest as Manifest
     from modelreg.progress import Progress as Progress
     from modelreg.reference import Reference as Reference
@@ -65,7 +65,7 @@ _HOMES = {
     "modelreg.environment.compare": ("Comparison",),
     "modelreg.environment.finding": ("Finding", "Role", "Severity"),
     "modelreg.environment.policy": ("Policy", "Waiver"),
-    "modelreg.environment.rebuild": ("Rebuilt",),
+    "modelreg.install.rebuild": ("Rebuilt",),
     "modelreg.environment.record": ("Environment", "Origin", "Package", "Platform", "Python"),
     "modelreg.errors": (
         "AccessDeniedError",

@@ -16,8 +16,8 @@ from modelreg.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from modelreg.environment.rebuild import Rebuilt
     from modelreg.export.subject import Subject
+    from modelreg.install.rebuild import Rebuilt
 
 env = typer.Typer(
     help="Virtual environments that hold what a version was registered with.",

@@ -115,7 +115,7 @@ def _archives(
     if not form.hashed:
         return recorded(pins)
     # Imported here: the other formats ask nobody.
-    from modelreg.environment.installer import find_installer
+    from modelreg.install.installer import find_installer
 
     return find_archives(pins, subject.environment, find_installer(installer), tell, prove=prove)
 

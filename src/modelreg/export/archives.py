@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from modelreg.environment.commands import PinUnavailableError
-from modelreg.environment.installer import Installer, Served
 from modelreg.environment.record import Environment
 from modelreg.environment.selection import Selected
+from modelreg.install.commands import PinUnavailableError
+from modelreg.install.installer import Installer, Served
 
 DIRECT_URL, PROVEN, INDEX = "direct_url", "proven", "index"
 """What tells that a file is the right one.

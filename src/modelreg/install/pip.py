@@ -5,10 +5,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from modelreg.environment.commands import requirements_file, run
-from modelreg.environment.installer import Served, plain_url
 from modelreg.environment.record import Environment, Package, Platform, normalized
 from modelreg.environment.wheel import wheel_record_digest
+from modelreg.install.commands import requirements_file, run
+from modelreg.install.installer import Served, plain_url
 
 
 class Pip:

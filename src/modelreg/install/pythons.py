@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelreg.environment.installer import Installer
 from modelreg.environment.record import Python
-from modelreg.environment.uv import Uv
 from modelreg.errors import NotFoundError
+from modelreg.install.installer import Installer
+from modelreg.install.uv import Uv
 
 _TIMEOUT = 20
 """Seconds that an interpreter has to say what it is."""

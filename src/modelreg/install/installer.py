@@ -43,7 +43,7 @@ def plain_url(url: str) -> str | None:
 
 
 class Installer(Protocol):
-    """Makes environments and asks indexes. All of it raises what `modelreg.environment.commands.run` does."""
+    """Makes environments and asks indexes. All of it raises what `modelreg.install.commands.run` does."""
 
     name: str
 
@@ -79,11 +79,11 @@ def find_installer(name: str | None = None) -> Installer:
     if name != "pip":
         uv = _uv()
         if uv is not None:
-            from modelreg.environment.uv import Uv
+            from modelreg.install.uv import Uv
 
             return Uv(uv)
     if name != "uv" and _has_pip():
-        from modelreg.environment.pip import Pip
+        from modelreg.install.pip import Pip
 
         return Pip()
     wanted = name or "neither uv nor pip"

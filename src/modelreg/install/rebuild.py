@@ -10,9 +10,6 @@ from modelreg.environment.capture import Capture, capture, find_interpreter
 from modelreg.environment.compare import Comparison, compare
 from modelreg.environment.expected import Expected
 from modelreg.environment.finding import Finding, Severity
-from modelreg.environment.gaps import gaps
-from modelreg.environment.installer import Installer
-from modelreg.environment.pythons import FoundPython, find_python, look
 from modelreg.environment.selection import Selection
 from modelreg.errors import (
     AccessDeniedError,
@@ -22,6 +19,9 @@ from modelreg.errors import (
     ModelregError,
     NotFoundError,
 )
+from modelreg.install.gaps import gaps
+from modelreg.install.installer import Installer
+from modelreg.install.pythons import FoundPython, find_python, look
 from modelreg.locks import held
 
 PARTIAL = "modelreg-partial"
