@@ -16,10 +16,11 @@ from environments import Place, add, make_place, make_wheel
 from modelreg import Capture, Environment, Package, Platform, Python, Registry
 from modelreg.cli.fixing import quoted
 from modelreg.environment import fix as fixing
-from modelreg.environment.capture import capture, find_interpreter
+from modelreg.environment.capture import capture
 from modelreg.environment.compare import compare
 from modelreg.environment.expected import Expected
 from modelreg.environment.fix import Fix
+from modelreg.environment.interpreter import find_interpreter
 from modelreg.environment.policy import Policy, Terms
 from modelreg.environment.record import Origin
 

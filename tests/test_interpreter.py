@@ -10,7 +10,7 @@ from conftest import Run
 from environments import Place, make_place
 
 from modelreg import EnvironmentUnreadableError, Interpreter, NotFoundError, capture, find_interpreter
-from modelreg.environment import capture as capturing
+from modelreg.environment import interpreter
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a script is no program on Windows")
 
@@ -178,7 +178,7 @@ def test_what_is_not_python_is_said_in_a_sentence(make: Callable[[Path], Path], 
 
 @posix
 def test_one_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capturing, "TIMEOUT", 0.2)
+    monkeypatch.setattr(interpreter, "TIMEOUT", 0.2)
     with pytest.raises(EnvironmentUnreadableError, match=r"did not answer within 0\.2 s; give another one"):
         capture(find_interpreter(script(tmp_path / "hangs", "exec sleep 30")))
 

@@ -14,13 +14,13 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from modelreg.environment.capture import Capture as Capture
-    from modelreg.environment.capture import Interpreter as Interpreter
     from modelreg.environment.capture import capture as capture
-    from modelreg.environment.capture import find_interpreter as find_interpreter
     from modelreg.environment.compare import Comparison as Comparison
     from modelreg.environment.finding import Finding as Finding
     from modelreg.environment.finding import Role as Role
     from modelreg.environment.finding import Severity as Severity
+    from modelreg.environment.interpreter import Interpreter as Interpreter
+    from modelreg.environment.interpreter import find_interpreter as find_interpreter
     from modelreg.environment.policy import Policy as Policy
     from modelreg.environment.policy import Waiver as Waiver
     from modelreg.environment.record import Environment as Environment
@@ -61,7 +61,8 @@ if TYPE_CHECKING:
     from modelreg.version import Version as Version
 
 _HOMES = {
-    "modelreg.environment.capture": ("Capture", "Interpreter", "capture", "find_interpreter"),
+    "modelreg.environment.capture": ("Capture", "capture"),
+    "modelreg.environment.interpreter": ("Interpreter", "find_interpreter"),
     "modelreg.environment.compare": ("Comparison",),
     "modelreg.environment.finding": ("Finding", "Role", "Severity"),
     "modelreg.environment.policy": ("Policy", "Waiver"),

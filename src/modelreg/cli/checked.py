@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelreg.environment.capture import Capture, capture, find_interpreter
+from modelreg.environment.capture import Capture, answer, capture
+from modelreg.environment.interpreter import Asked, find_interpreter
 from modelreg.errors import UsageError
 from modelreg.progress import ProgressCallback
 from modelreg.registry.verify import lock_file
@@ -23,7 +24,7 @@ class Checked:
     """The environment to be checked: `python`'s, or, where `image` is given, that of an image.
 
     python is then a path in the image. platform: which one of a multi-platform image. lock: a file that an environment
-    is to be built from, instead of both.
+    is to be built from, instead of both. asked: the interpreter, where it was asked already.
     """
 
     python: str | None
@@ -31,6 +32,7 @@ class Checked:
     platform: str | None = None
     progress: ProgressCallback | None = None
     lock: str | None = None
+    asked: Asked | None = None
 
     def capture(self) -> "Capture | LockFile | None":
         """Capture what is the same for every model; None where each names its own.
@@ -43,6 +45,8 @@ class Checked:
                 raise UsageError("--lock checks what is not built yet, --python and --image what is; give one of them")
             return lock_file(self.lock)
         if self.image is None:
+            if self.asked is not None:
+                return answer(self.asked, whole=False)
             return capture(find_interpreter(self.python), in_process=True, whole=False)
         if self.image == RECORDED:
             return None

@@ -63,7 +63,8 @@ def diff(
     Example: modelreg diff fraud@production fraud:4
     """
     from modelreg.cli.output import print_json
-    from modelreg.environment.capture import capture, find_interpreter
+    from modelreg.environment.capture import capture
+    from modelreg.environment.interpreter import find_interpreter
     from modelreg.errors import UsageError
     from modelreg.registry import Registry
 

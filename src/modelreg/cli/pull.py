@@ -50,7 +50,8 @@ def pull(
     from modelreg.cli.output import count_text, print_json, say, say_seen, size_text
     from modelreg.cli.progress import shown
     from modelreg.cli.targets import terms
-    from modelreg.environment.capture import capture, find_interpreter
+    from modelreg.environment.capture import capture
+    from modelreg.environment.interpreter import find_interpreter
     from modelreg.errors import UsageError
     from modelreg.registry import Registry
     from modelreg.times import until

@@ -75,7 +75,8 @@ def register(
     from modelreg.cli.output import print_json, say
     from modelreg.cli.pairs import lists, pairs
     from modelreg.cli.progress import shown
-    from modelreg.environment.capture import capture, find_interpreter
+    from modelreg.environment.capture import capture
+    from modelreg.environment.interpreter import find_interpreter
     from modelreg.registry import Registry
 
     captured = capture(find_interpreter(python), in_process=True)

@@ -79,28 +79,35 @@ def verify_env(
 
     Example: modelreg verify-env fraud@production --python serving/.venv
     """
-    from modelreg.cli.checked import Checked
-    from modelreg.cli.progress import shown
-    from modelreg.cli.report import print_reports
-    from modelreg.cli.targets import reports, terms
+    from contextlib import nullcontext
+
+    from modelreg.environment.interpreter import ask
     from modelreg.errors import UsageError
 
-    if json:
-        form = Form.JSON
     if platform is not None and image is None:
         raise UsageError("--platform says which one of an image's; add --image")
     if deep and image is not None:
         raise UsageError(
             "--deep looks for files that were changed, and of an image only metadata is read; leave it out"
         )
-    agreed = terms(policy, group, allow_unchecked=allow_unchecked, deep=deep)
-    with shown(quiet=quiet) as progress:
-        found = reports(references or [], Checked(python, image, platform, progress, lock), registry, agreed)
+    # It answers while the rest is loaded and the registry is read.
+    with nullcontext() if image or lock else ask(python, whole=False) as asked:
+        from modelreg.cli.checked import Checked
+        from modelreg.cli.progress import shown
+        from modelreg.cli.targets import reports, terms
+
+        agreed = terms(policy, group, allow_unchecked=allow_unchecked, deep=deep)
+        with shown(quiet=quiet) as progress:
+            checked = Checked(python, image, platform, progress, lock, asked)
+            found = reports(references or [], checked, registry, agreed)
+    form = Form.JSON if json else form
     if fix_command:
         from modelreg.cli.fixing import print_fix
 
         print_fix(found, form)
     else:
+        from modelreg.cli.report import print_reports
+
         print_reports(found, form, quiet=quiet)
     if not all(report.fits for report in found):
         raise typer.Exit(3)

@@ -6,10 +6,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modelreg.environment.capture import Capture, capture, find_interpreter
+from modelreg.environment.capture import Capture, capture
 from modelreg.environment.compare import Comparison, compare
 from modelreg.environment.expected import Expected
 from modelreg.environment.finding import Finding, Severity
+from modelreg.environment.interpreter import find_interpreter
 from modelreg.environment.selection import Selection
 from modelreg.errors import (
     AccessDeniedError,

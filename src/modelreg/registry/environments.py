@@ -88,7 +88,8 @@ class RegistryEnvironments(RegistryReader):
             UsageError, NotFoundError: as `resolve`; there is no such policy or group.
             EnvironmentUnreadableError: the environment cannot be captured, or the lock not be read.
         """
-        from modelreg.environment.capture import capture, find_interpreter
+        from modelreg.environment.capture import capture
+        from modelreg.environment.interpreter import find_interpreter
         from modelreg.registry.show import read_environment
         from modelreg.registry.verify import lock_file, todays, verify_version
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from modelreg import __version__
 from modelreg.canonical import encode
-from modelreg.environment.capture import Capture, capture, find_interpreter
+from modelreg.environment.capture import Capture, capture
+from modelreg.environment.interpreter import find_interpreter
 from modelreg.environment.obstacles import obstacles
 from modelreg.environment.record import Environment
 from modelreg.errors import EnvironmentMismatchError, UsageError

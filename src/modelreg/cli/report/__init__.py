@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from modelreg.cli.output import print_json, print_raw
-
 if TYPE_CHECKING:
     from modelreg.environment.fix import Fix
     from modelreg.registry.verify import EnvironmentReport
@@ -27,7 +25,9 @@ def print_reports(
 
     fix: the command that puts it right, for a document.
     """
-    # Imported here: each run writes one form.
+    # Imported here: each run writes one form, and whatever asks for one needs none of it.
+    from modelreg.cli.output import print_json, print_raw
+
     if form is Form.JSON:
         from modelreg.cli.report.json import document
 
