@@ -8,13 +8,16 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from modelreg.canonical import decode, encode
 from modelreg.digest import sha256_of
 from modelreg.errors import IntegrityError, UsageError
 from modelreg.fields import Fields, present
 from modelreg.paths import check_paths
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 FORMAT = 1
 

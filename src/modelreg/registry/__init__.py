@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +16,9 @@ from modelreg.store import open_store
 from modelreg.version import Version
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+    from decimal import Decimal
+
     from modelreg.environment.capture import Capture
     from modelreg.files import SourceTree
     from modelreg.registry.alias import Moved
@@ -97,7 +98,7 @@ class Registry(RegistryEnvironments):
         capture: "Capture | None" = None,
         tags: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
-        metrics: Mapping[str, str | float | Decimal] | None = None,
+        metrics: "Mapping[str, str | float | Decimal] | None" = None,
         description: str = "",
         aliases: Sequence[str] = (),
         groups: Mapping[str, str | Sequence[str]] | None = None,
@@ -212,7 +213,7 @@ class Registry(RegistryEnvironments):
         reference: str | Reference | Version,
         *,
         tags: Mapping[str, str] | None = None,
-        metrics: Mapping[str, str | float | Decimal] | None = None,
+        metrics: "Mapping[str, str | float | Decimal] | None" = None,
         description: str | None = None,
         remove_tags: Sequence[str] = (),
     ) -> Version:
@@ -267,7 +268,7 @@ class Registry(RegistryEnvironments):
         self,
         *,
         apply: bool = False,
-        grace: timedelta | None = None,
+        grace: "timedelta | None" = None,
         on_damage: Callable[[IntegrityError], None] | None = None,
     ) -> "Collected":
         """Remove files that no live version refers to, and what killed writers left; without `apply`, only say which.

@@ -8,7 +8,6 @@ from modelreg.parallel import ahead
 from modelreg.reference import Reference, check_model_name
 from modelreg.registry.ledger import check_marker
 from modelreg.registry.model import ModelReader, model_names
-from modelreg.search import Query
 from modelreg.store import Store
 from modelreg.version import Model, Version
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from modelreg.manifest import Manifest
     from modelreg.registry.alias import Alias
     from modelreg.registry.history import Happening
+    from modelreg.search import Query
 
 
 class RegistryReader:
@@ -79,7 +79,7 @@ class RegistryReader:
         return tuple(self._reader(model).live_numbers())
 
     def find(
-        self, query: Query, model: str | None = None, on_damage: Callable[[IntegrityError], None] | None = None
+        self, query: "Query", model: str | None = None, on_damage: Callable[[IntegrityError], None] | None = None
     ) -> tuple[Version, ...]:
         """Return the versions of one model, or of all, that meet a query.
 

@@ -15,13 +15,13 @@ from modelreg.environment.policy import Policy, Terms
 from modelreg.environment.record import Environment, Origin, Package
 from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError, UsageError
 from modelreg.events import ImageNote
-from modelreg.manifest import PulledManifest
 from modelreg.paths import MANIFEST
 from modelreg.registry.model import ModelReader
 from modelreg.version import Version
 
 if TYPE_CHECKING:
     from modelreg.lock.reading import LockFile
+    from modelreg.manifest import PulledManifest
 
 LOCK = "lock"
 """The kind of capture that a lock file is taken for."""
@@ -92,7 +92,7 @@ def verify_version(
 
 
 def verify_pulled(
-    manifest: PulledManifest, capture: "Capture | LockFile", terms: Terms | None = None
+    manifest: "PulledManifest", capture: "Capture | LockFile", terms: Terms | None = None
 ) -> EnvironmentReport:
     """Compare an environment with what a pulled manifest says, without the registry.
 
@@ -191,13 +191,16 @@ def is_path(reference: str) -> bool:
     return "/" in reference or os.sep in reference or reference.endswith((".yaml", ".yml")) or reference in (".", "..")
 
 
-def read_pulled(path: Path) -> PulledManifest:
+def read_pulled(path: Path) -> "PulledManifest":
     """Read a `modelreg.yaml`, or the one in a folder.
 
     Raises:
         NotFoundError: there is none.
         IntegrityError: it is damaged or was edited.
     """
+    # Imported here: a version of a registry is checked without it.
+    from modelreg.manifest import PulledManifest
+
     file = path / MANIFEST if path.is_dir() else path
     try:
         return PulledManifest.from_yaml(file.read_text(encoding="utf-8"))
