@@ -1,6 +1,7 @@
 """modelreg.verify_env: the process that serves a model checks itself when it starts."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from environments import Place, add, make_place
 import modelreg
 from modelreg import EnvironmentMismatchError, NotFoundError, Registry, Version
 
-SOURCE = str(Path(modelreg.__file__).parent.parent)
+SOURCE = Path(modelreg.__file__).parent
 
 
 @pytest.fixture
@@ -21,7 +22,8 @@ def server(tmp_path: Path) -> Place:
     place = make_place(tmp_path / "server")
     for name, version in (("joblib", "1.5.1"), ("numpy", "2.1.0"), ("scikit_learn", "1.5.2"), ("zope.interface", "6")):
         add(place.site, name, version)
-    place.site.joinpath("modelreg.pth").write_text(SOURCE)
+    # Its modules alone: where modelreg is installed, all else is there, too.
+    shutil.copytree(SOURCE, place.site / "modelreg", ignore=shutil.ignore_patterns("__pycache__"))
     return place
 
 
