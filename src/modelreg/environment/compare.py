@@ -84,12 +84,16 @@ def compare(
     if not look.compared:
         findings.append(Finding(Severity.ERROR, "nothing", "packages", None, None))
     findings += look.extras(found.packages)
-    waivers = terms.policy.waivers
-    findings = [_waived(finding, waivers.get(finding.subject), terms.today) for finding in findings]
-    findings += _expired(waivers, terms.today)
+    findings = [*excused(findings, terms), *_expired(terms.policy.waivers, terms.today)]
     roles = {name: pin.role for name, pin in look.compared.items()}
     ignored = tuple(name for name, pin in look.pins.items() if pin.role is Role.TOOLING)
     return Comparison(_ordered(findings), roles, ignored, terms)
+
+
+def excused(findings: Iterable[Finding], terms: Terms) -> Iterator[Finding]:
+    """Yield findings, those among them excused for whose package an exception is in force."""
+    for finding in findings:
+        yield _waived(finding, terms.policy.waivers.get(finding.subject), terms.today)
 
 
 def same_version(one: str, other: str) -> bool:

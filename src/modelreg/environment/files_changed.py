@@ -63,6 +63,18 @@ def files_changed(packages: Iterable[Package], places: Mapping[str, str]) -> Ite
             yield _of(package.name, Path(places[package.name]))
 
 
+def is_same_in(place: Path, folder: Path, top: str) -> bool:
+    """Tell whether the files of a package's module `top` lie in another folder, too, just as they were installed.
+
+    place: the package's metadata, whose RECORD lists them; where it does not, they are not known to be the same.
+    """
+    try:
+        listed = [one for one in _listed(place) if one.path.partition("/")[0].partition(".")[0] == top]
+    except (OSError, ValueError, csv.Error):
+        return False
+    return bool(listed) and not any(_compared(folder, listed))
+
+
 def _of(name: str, place: Path) -> FilesChanged:
     try:
         listed = list(_listed(place))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelreg.environment.capture import Capture
-from modelreg.environment.compare import Comparison, compare
+from modelreg.environment.compare import Comparison, compare, excused
 from modelreg.environment.expected import Expected
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms
@@ -16,6 +16,7 @@ from modelreg.environment.record import Environment, Origin, Package
 from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError, UsageError
 from modelreg.events import ImageNote
 from modelreg.paths import MANIFEST
+from modelreg.registry.hidden import hidden_findings
 from modelreg.registry.model import ModelReader
 from modelreg.version import Version
 
@@ -142,6 +143,7 @@ def check(
         return _lock_report(reference, expected, capture, terms)
     found = _with_records(expected, capture, terms)
     comparison = compare(expected, found, terms, capture.duplicates)
+    comparison = comparison.with_findings(excused(hidden_findings(expected, capture, comparison), terms))
     if terms.deep or (expected.imports is not None and comparison.findings):
         # Imported here: where everything fits it is not needed.
         from modelreg.registry.inspection import code_findings, file_findings

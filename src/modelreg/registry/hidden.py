@@ -1,0 +1,127 @@
+"""What an import would find in place of an installed package: a folder on PYTHONPATH, say, that has no metadata."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from modelreg.environment.capture import Capture
+from modelreg.environment.compare import Comparison
+from modelreg.environment.expected import Expected
+from modelreg.environment.finding import Finding, Role, Severity
+
+_STANDARD = re.compile(r"python\d+\.zip")
+"""The archive of the standard library, as embedded Pythons have it."""
+_COMMON = frozenset({"benchmarks", "conftest", "doc", "docs", "examples", "scripts", "setup", "test", "tests", "tools"})
+"""What packages leave beside their modules by mistake, and projects have, too; nothing that counts is called so."""
+
+
+def hidden_findings(expected: Expected, capture: Capture, comparison: Comparison) -> Iterator[Finding]:
+    """Yield the packages that count in whose place an import would find something else, unless that has been told.
+
+    What is the same there, file by file, hides nothing. Editable packages lie elsewhere by their nature.
+    """
+    told = {finding.subject for finding in comparison.findings if finding.kind in ("duplicate", "shadowed")}
+    pins, all_count = expected.pins(comparison.terms.group), comparison.terms.policy.all_count
+    path = _Path(capture.search)
+    for package in capture.environment.packages:
+        name, pin = package.name, pins.get(package.name)
+        editable = package.origin is not None and package.origin.kind == "editable"
+        if pin is None or editable or name in told or name not in capture.places:
+            continue
+        if pin.role is not Role.TOOLING and (pin.role.counts or all_count):
+            by = path.found_instead(Path(capture.places[name]), _imported(expected, name))
+            if by is not None:
+                note = expected.explain(name, pin.role)
+                yield Finding(Severity.ERROR, "shadowed", name, by, package.version, None, pin.role, note)
+
+
+def _imported(expected: Expected, name: str) -> Sequence[str]:
+    owners = (expected.imports.packages if expected.imports else None) or {}
+    return [module for module, owner in owners.items() if owner == name]
+
+
+class _Path:
+    """A `sys.path`, and what of it stands before a folder of packages and has modules of the same names."""
+
+    def __init__(self, search: Sequence[str]) -> None:
+        # Metadata is recorded where it really lies. What lies in a folder may be a link: uv makes them to its cache.
+        self._search = tuple(dict.fromkeys(map(os.path.realpath, search)))
+        self._before: dict[str, Mapping[str, frozenset[str]]] = {}
+
+    def found_instead(self, place: Path, imported: Sequence[str]) -> str | None:
+        """Return what hides the modules of the package whose metadata is at `place`; None where nothing does."""
+        home = str(place.parent)
+        if home not in self._before:
+            self._before[home] = self._colliding(home)
+        for entry, names in self._before[home].items():
+            for module in [*imported, *_tops(place, names - _COMMON)]:
+                if module.partition(".")[0] in names and (by := self._instead(module, entry)) is not None:
+                    # Imported here: as below.
+                    from modelreg.environment.files_changed import is_same_in
+
+                    if not is_same_in(place, Path(entry), module.partition(".")[0]):
+                        return by
+        return None
+
+    def _colliding(self, home: str) -> Mapping[str, frozenset[str]]:
+        """Return what is searched before a folder and is not Python's own, with the names that both have."""
+        if home not in self._search:
+            return {}
+        ahead = self._search[: self._search.index(home)]
+        own = _names(home) if ahead else frozenset()
+        both = ((entry, _names(entry) & own) for entry in ahead if not _is_python_s(entry))
+        return {entry: names for entry, names in both if names}
+
+    def _instead(self, module: str, entry: str) -> str | None:
+        if Path(entry).is_file():
+            return entry
+        # Imported here: next to nothing is hidden.
+        from modelreg.imports.finder import Absent, Finder
+
+        found = Finder(self._search).find(module)
+        path = None if isinstance(found, Absent) else found.path
+        return str(path) if path is not None and str(path).startswith(f"{entry}{os.sep}") else None
+
+
+def _is_python_s(entry: str) -> bool:
+    place = Path(entry)
+    return (
+        place.name == "lib-dynload" or _STANDARD.fullmatch(place.name) is not None or place.joinpath("os.py").is_file()
+    )
+
+
+def _names(entry: str) -> frozenset[str]:
+    """Return what may be modules at the top of a folder or an archive, without suffixes."""
+    try:
+        names = os.listdir(entry)  # noqa: PTH208  # pathlib takes ten times as long
+    except NotADirectoryError:
+        names = _archived(entry)
+    except OSError:
+        names = []
+    return frozenset(stem for name in names if (stem := name.partition(".")[0]).isidentifier() and stem[:2] != "__")
+
+
+def _archived(archive: str) -> list[str]:
+    """Return the modules and packages at the top of an archive."""
+    # Imported here: few paths have an archive on them.
+    from zipfile import BadZipFile, ZipFile
+
+    try:
+        with ZipFile(archive) as opened:
+            names = [name.split("/") for name in opened.namelist()]
+    except (OSError, BadZipFile):
+        return []
+    return [name[0] for name in names if len(name) == 1 or name[1:] == ["__init__.py"]]
+
+
+def _tops(place: Path, names: frozenset[str]) -> list[str]:
+    """Return which of some modules a package has at the top, by its RECORD."""
+    if not names:
+        return []
+    try:
+        record = b"\n" + (place / "RECORD").read_bytes()
+    except OSError:
+        return []
+    starts = {name: (f"\n{name}.".encode(), f"\n{name}/__init__.".encode()) for name in names}
+    return sorted(name for name, ways in starts.items() if any(way in record for way in ways))

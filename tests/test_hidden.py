@@ -1,0 +1,104 @@
+"""Code that an import would find in place of a package, though no metadata tells of it; and code that is not there."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from drift_places import ERROR, INFO, Found, Spoiled, Wheel, findings, pickled, place
+
+from modelreg import Policy, Registry, Version, Waiver
+
+THING = "class Thing: pass\n"
+OTHER = "class Thing: other = 1\n"
+BELOW = Wheel("below", "1.0", (), (("below/__init__.py", ""), ("tests/__init__.py", "")))
+PKG = Wheel("pkg", "1.0", ("below",), (("pkg/__init__.py", ""), ("pkg/mod.py", THING)))
+PART = Wheel("pkg-part", "1.0", (), (("space/part.py", THING),))
+ASIDE = Wheel("aside", "1.0")
+ALL = (PKG, BELOW, PART, ASIDE)
+HIDDEN: Found = {"pkg": (ERROR, "shadowed")}
+AND_GONE: Found = {"pkg": (ERROR, "shadowed+code")}
+
+
+@pytest.fixture
+def fraud(beside: Registry, tmp_path: Path) -> Version:
+    """fraud:1, which imports a module of pkg, which needs below, and one of a namespace."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickled(("pkg.mod:Thing", "space.part:Thing")))
+    return beside.register(path, "fraud", python=place(ALL).python).version
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+AHEAD: dict[str, tuple[Mapping[str, str], Found]] = {
+    "the package with other code": ({"pkg/__init__.py": "", "pkg/mod.py": OTHER}, HIDDEN),
+    "a part of its code": ({"pkg/__init__.py": ""}, AND_GONE),
+    "a module of its name": ({"pkg.py": ""}, AND_GONE),
+    "the same code, file by file": ({"pkg/__init__.py": "", "pkg/mod.py": THING}, {}),
+    "a folder of its name, which an import passes over": ({"pkg/other.py": ""}, {}),
+    "another package": ({"another/__init__.py": ""}, {}),
+    "what the package needs": ({"below/__init__.py": "MORE = 1\n"}, {"below": (ERROR, "shadowed")}),
+    "tests, which packages leave by mistake": ({"tests/__init__.py": "MORE = 1\n"}, {}),
+    "a module of a namespace": ({"space/part.py": OTHER}, {"pkg-part": (ERROR, "shadowed")}),
+    "another part of a namespace": ({"space/other.py": OTHER}, {}),
+    "a package that nobody needs": ({"aside.py": "MORE = 1\n"}, {}),
+}
+
+
+@pytest.mark.parametrize(("files", "found"), AHEAD.values(), ids=AHEAD)
+def test_code_ahead_on_pythonpath_hides_a_package_unless_it_is_the_same(
+    files: Mapping[str, str],
+    found: Found,
+    fraud: Version,
+    beside: Registry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(_write(tmp_path / "ahead", files)))
+    report = beside.verify_env(fraud, python=place(ALL).python)
+    assert findings(report) == found
+    assert report.fits is not bool(found)
+
+
+def test_what_hides_a_package_is_named_and_where_it_lies(
+    fraud: Version, beside: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = _write(tmp_path / "ahead", {"pkg/__init__.py": "", "pkg/mod.py": OTHER})
+    monkeypatch.setenv("PYTHONPATH", str(ahead))
+    [finding] = beside.verify_env(fraud, python=place(ALL).python).findings
+    assert str(finding).startswith(f"pkg 1.0 is hidden by {ahead / 'pkg/mod.py'}, which stands earlier on the path")
+    assert finding.note == "the model imports pkg.mod from it when it is loaded"
+
+
+def test_an_archive_ahead_on_the_path_hides_a_package(
+    fraud: Version, beside: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, hides in (("pkg/__init__.py", True), ("other/__init__.py", False), ("pkg/data.txt", False)):
+        archive = tmp_path / f"{name.replace('/', '-')}.zip"
+        with zipfile.ZipFile(archive, "w") as opened:
+            opened.writestr(name, "")
+        monkeypatch.setenv("PYTHONPATH", str(archive))
+        assert findings(beside.verify_env(fraud, python=place(ALL).python)) == (HIDDEN if hides else {}), name
+
+
+def test_a_path_file_that_puts_a_folder_first_is_seen(fraud: Version, beside: Registry, tmp_path: Path) -> None:
+    ahead = _write(tmp_path / "ahead", {"pkg/__init__.py": "", "pkg/mod.py": OTHER})
+    line = Spoiled("first.pth", f"import sys; sys.path.insert(0, {str(ahead)!r})\n")
+    assert findings(beside.verify_env(fraud, python=place((*ALL, line)).python)) == HIDDEN
+    last = Spoiled("last.pth", f"{ahead}\n")
+    assert beside.verify_env(fraud, python=place((*ALL, last)).python).findings == ()
+
+
+def test_an_exception_excuses_what_is_hidden(
+    fraud: Version, beside: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(_write(tmp_path / "ahead", {"pkg/__init__.py": "", "pkg/mod.py": OTHER})))
+    policy = Policy(waivers={"pkg": Waiver("it is developed here", "9999-12-31")})
+    report = beside.verify_env(fraud, python=place(ALL).python, policy=policy)
+    assert (findings(report), report.fits) == ({"pkg": (INFO, "shadowed")}, True)
