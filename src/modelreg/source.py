@@ -32,11 +32,21 @@ def git_source(*folders: Path) -> Source | None:
     )
 
 
+def is_as_in(folder: Path, commit: str) -> bool:
+    """Tell whether the tracked files of a folder are as a commit has them, whatever is checked out there.
+
+    False, too, where that is not known: git is missing, or has no such commit.
+    """
+    return _COMMIT.fullmatch(commit) is not None and _git(folder, "diff", "--quiet", commit, "--", ".") is not None
+
+
 def _remote(folder: Path) -> str | None:
     url = (_git(folder, "config", "--get", "remote.origin.url") or "").strip()
     # git@host:path is SSH; a path of this machine, C:\path among them, means nothing elsewhere.
     return redacted(url) if "://" in url else url if _SCP_LIKE.fullmatch(url) else None
 
+
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 # A host has two letters, unlike a drive; a second @ could only be somebody's password in the wrong place.
 _SCP_LIKE = re.compile(r"(?:[^\s:/@]+@)?[A-Za-z0-9][A-Za-z0-9._-]+:[^\s:@?#][^\s@?#]*")

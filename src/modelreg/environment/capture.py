@@ -20,7 +20,8 @@ class Capture:
     kind: `venv`, `conda` or `system`. paths: what added to `sys.path`, as in `CaptureNote`; None is unknown.
     duplicates: distributions that another one of the same name, earlier on the path, hides.
     Of this machine, and never recorded: prefix, where the environment lies; interpreter, what was asked;
-    places, the folder or file of each package's metadata, by name; search, its `sys.path`.
+    places, the folder or file of each package's metadata, by name; search, its `sys.path`; editable, the folder that
+    each editable package is imported from, by name.
     """
 
     environment: Environment
@@ -32,6 +33,7 @@ class Capture:
     interpreter: Path | None = None
     places: Mapping[str, str] = field(default_factory=dict)
     search: tuple[str, ...] = ()
+    editable: Mapping[str, str] = field(default_factory=dict)
 
     def record_digest(self, package: Package) -> str | None:
         """Return the digest of what a package installed, read now; None where nothing says what it installed."""
@@ -42,6 +44,19 @@ class Capture:
             return probe.record_digest(Path(place, "RECORD").read_bytes())
         except OSError:
             return None
+
+    def with_commit(self, package: Package, wanted: str) -> Package:
+        """Return an editable package with the commit its folder is at: the one that is wanted, if its files are those.
+
+        It is returned as it is where its folder is at no commit that can be told.
+        """
+        # Imported here: it starts git, and few environments hold anything editable.
+        from modelreg.source import is_as_in
+
+        folder = self.editable.get(package.name)
+        if folder is not None and is_as_in(Path(folder), wanted):
+            return replace(package, origin=Origin("editable", None, "git", wanted, dirty=False))
+        return _with_commit(package, self.editable)
 
 
 def capture(interpreter: Interpreter, *, in_process: bool = False, whole: bool = True) -> Capture:
@@ -100,8 +115,10 @@ def _made_of(facts: Mapping[str, Any], interpreter: Path, *, whole: bool) -> Cap
 
         environment = with_conda(environment, Path(prefix), found.places)
     remarks = (*found.remarks, *(_ADDED[path] for path in facts["paths"] if path in _ADDED))
-    paths, search = tuple(facts["paths"]), tuple(facts["search"])
-    return Capture(environment, kind, prefix, remarks, paths, found.duplicates, interpreter, found.places, search)
+    paths, search, dirs = tuple(facts["paths"]), tuple(facts["search"]), found.editable
+    return Capture(
+        *(environment, kind, prefix, remarks, paths, found.duplicates, interpreter, found.places, search, dirs)
+    )
 
 
 _ADDED = {
@@ -112,17 +129,20 @@ _ADDED = {
 
 def _with_commits(environment: Environment, editable: Mapping[str, str]) -> Environment:
     """Say of each editable package which commit its folder is at, where that is a git work tree."""
+    packages = tuple(_with_commit(package, editable) for package in environment.packages)
+    return replace(environment, packages=packages)
+
+
+def _with_commit(package: Package, editable: Mapping[str, str]) -> Package:
+    if package.name not in editable:
+        return package
     # Imported here: it starts git, and few environments hold anything editable.
     from modelreg.source import git_source
 
-    def with_commit(package: Package) -> Package:
-        source = git_source(Path(editable[package.name])) if package.name in editable else None
-        if source is None:
-            return package
-        origin = Origin("editable", source.remote, "git", source.commit, dirty=source.dirty)
-        return replace(package, origin=origin)
-
-    return replace(environment, packages=tuple(map(with_commit, environment.packages)))
+    source = git_source(Path(editable[package.name]))
+    if source is None:
+        return package
+    return replace(package, origin=Origin("editable", source.remote, "git", source.commit, dirty=source.dirty))
 
 
 def _own_facts(*, whole: bool) -> dict[str, Any]:

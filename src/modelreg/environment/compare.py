@@ -144,6 +144,9 @@ class _Look:
         elif not _same_place(wanted, found):
             here, there = _place(wanted), _place(found)
             yield self._finding(pin, "origin", _said(here), _said(there))
+        elif reason := _uncertain(_place(wanted), _place(found)):
+            if pin.role.counts or self._policy.all_count:
+                yield replace(self._finding(pin, "unknown", wanted.version, reason), severity=Severity.UNCHECKED)
         elif wanted.record and found.record and wanted.record != found.record and same_platform:
             # Elsewhere the wheel is another one, and that Python or the platform differs has been said.
             yield self._finding(pin, "rebuilt", wanted.record, found.version)
@@ -214,7 +217,8 @@ def _said(place: Origin | None) -> str:
     if place is None:
         return "a release"
     if place.kind == "editable":
-        return "an editable folder"
+        commit = f" at commit {place.commit}" if place.commit else ""
+        return f"an editable folder{commit}{' with changes that no commit holds' if place.dirty else ''}"
     return f"commit {place.commit}" if place.kind == "vcs" else f"the file {place.url}"
 
 
@@ -230,8 +234,18 @@ def _same_place(wanted: Package, found: Package) -> bool:
         digests = here.sha256 and there.sha256
         same = here.sha256 == there.sha256 if digests else here.url == there.url
     else:
-        same = here.commit == there.commit if here.kind == "vcs" else True
+        known = here.kind == "vcs" or (here.commit and there.commit)
+        same = not known or (here.commit == there.commit and bool(here.dirty or not there.dirty))
     return same or (wanted.record is not None and wanted.record == found.record)
+
+
+def _uncertain(here: Origin | None, there: Origin | None) -> str | None:
+    """Say why it is not known that two editable folders hold the same; None where it is, or the model's never was."""
+    if here is None or there is None or here.kind != "editable" or not here.commit:
+        return None
+    if here.dirty:
+        return "the model was made with changes in its editable folder that no commit holds"
+    return None if there.commit else f"at which commit its editable folder is; the model wants {here.commit}"
 
 
 def _compare_interpreter(wanted: Environment, found: Environment, policy: Policy) -> Iterator[Finding]:

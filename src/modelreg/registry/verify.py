@@ -141,7 +141,7 @@ def check(
     terms = terms or todays()
     if not isinstance(capture, Capture):
         return _lock_report(reference, expected, capture, terms)
-    found = _with_records(expected, capture, terms)
+    found = _whole(expected, capture, terms)
     comparison = compare(expected, found, terms, capture.duplicates)
     comparison = comparison.with_findings(excused(hidden_findings(expected, capture, comparison), terms))
     if terms.deep or (expected.imports is not None and comparison.findings):
@@ -170,19 +170,24 @@ def _wanted(expected: Expected, comparison: Comparison) -> Mapping[str, Package]
     return {name: pin.package for name, pin in expected.pins(comparison.terms.group).items()}
 
 
-def _with_records(expected: Expected, capture: Capture, terms: Terms) -> Environment:
-    """Add the record digests that are to be compared, where a quick capture left them out."""
+def _whole(expected: Expected, capture: Capture, terms: Terms) -> Environment:
+    """Add the record digests and the commits that are to be compared, where a quick capture left them out."""
     pins = expected.pins(expected.group(terms.group))
 
-    def with_record(package: Package) -> Package:
+    def whole(package: Package) -> Package:
         pin = pins.get(package.name)
-        if pin is None or pin.package.record is None or package.record is not None:
+        if pin is None or pin.role is Role.TOOLING:
             return package
-        if pin.role is Role.TOOLING or not (pin.role.counts or terms.policy.all_count):
+        there, here = pin.package.origin, package.origin
+        if there and here and there.commit and there.kind == here.kind == "editable":
+            return capture.with_commit(package, there.commit)
+        if pin.package.record is None or package.record is not None:
+            return package
+        if not (pin.role.counts or terms.policy.all_count):
             return package
         return replace(package, record=capture.record_digest(package))
 
-    return replace(capture.environment, packages=tuple(map(with_record, capture.environment.packages)))
+    return replace(capture.environment, packages=tuple(map(whole, capture.environment.packages)))
 
 
 def is_path(reference: str) -> bool:
