@@ -296,7 +296,7 @@ def test_text_says_the_verdict_every_difference_and_how_much_was_compared(run: R
     run("register", str(model), "fraud")
     ran = run("verify-env", "fraud", "--python", bare)
     assert (ran.code, ran.err) == (3, "")
-    first, *findings, counted, ignored = ran.out.splitlines()
+    first, *findings, counted, ignored, remedy = ran.out.splitlines()
     assert first.startswith(f"{bare} (Python ")
     assert first.endswith(") does not fit fraud:1")
     assert all(finding.startswith("  error    ") for finding in findings)
@@ -305,6 +305,7 @@ def test_text_says_the_verdict_every_difference_and_how_much_was_compared(run: R
     assert re.fullmatch(r"  \d+ packages \(\d+ pinned\), Python and the platform were compared; policy exact", counted)
     assert re.fullmatch(rf"  not compared: {tooling}", ignored)
     assert counted.split(" ")[2] == str(len(findings))
+    assert remedy == "  Add --fix-command for the pip or uv command that puts it right."
 
 
 def test_json_says_the_same(quick: Run, model: Path, bare: str) -> None:

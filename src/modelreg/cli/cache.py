@@ -7,7 +7,7 @@ import typer
 from modelreg.cli.options import JsonOption, QuietOption
 
 cache = typer.Typer(
-    help="What this machine keeps: files pulled from buckets, environments of env run, layers of images.",
+    help="What this machine keeps of buckets, versions and images.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

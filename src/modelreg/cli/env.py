@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from modelreg.install.rebuild import Rebuilt
 
 env = typer.Typer(
-    help="Virtual environments that hold what a version was registered with.",
+    help="Environments of versions, made anew and verified.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -44,10 +44,15 @@ class EnvironmentReport:
     wanted: Mapping[str, Package] = field(default_factory=dict)
 
     @property
+    def is_lock(self) -> bool:
+        """Whether a lock file was checked, and no environment."""
+        return self.capture.kind == LOCK
+
+    @property
     def target(self) -> str:
         """What was checked, as a sentence names it: `serving/.venv (Python 3.11.7)`."""
         python = f"Python {self.capture.environment.python.version}"
-        return f"{self.capture.prefix} ({'for ' if self.capture.kind == LOCK else ''}{python})"
+        return f"{self.capture.prefix} ({'for ' if self.is_lock else ''}{python})"
 
     @property
     def fits(self) -> bool:

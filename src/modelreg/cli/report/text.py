@@ -27,6 +27,17 @@ def print_report(report: "EnvironmentReport") -> None:
         print_line(f"  {line}")
     if any(finding.severity is Severity.ERROR and finding.kind in _RISKY for finding in comparison.findings):
         print_line(f"  {_RISK}")
+    if any(finding.is_pin and finding.severity is Severity.ERROR for finding in comparison.findings):
+        print_line(f"  {_remedy(report)}")
+
+
+def _remedy(report: "EnvironmentReport") -> str:
+    """Say what to do about packages that do not fit."""
+    if report.capture.interpreter is not None:
+        return "Add --fix-command for the pip or uv command that puts it right."
+    if report.is_lock:
+        return f"Pin what the model wants: modelreg export {report.reference} writes it."
+    return f"Build it from what the version pins: modelreg image build {report.reference}"
 
 
 _RISKY = ("version", "origin", "rebuilt", "file")

@@ -1,0 +1,180 @@
+"""Reports of verify-env: what people, GitHub, JUnit's readers and scripts are told."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from conftest import Run
+from environments import add, make_place
+
+from modelreg import Capture, Package, Registry
+from modelreg.cli.report import Form, print_reports
+from modelreg.environment.finding import Finding, Severity
+from modelreg.registry.verify import EnvironmentReport
+
+ERROR, UNCHECKED, WARNING, INFO = Severity
+
+
+@pytest.fixture
+def report(beside: Registry, model: Path, captured: Capture) -> EnvironmentReport:
+    """A report with an error, a warning and a package more."""
+    beside.register(model, "fraud", capture=captured)
+    there = captured.environment
+    packages = (*there.packages[:2], replace(there.packages[2], version="1.6.0"), Package("zz", "1"))
+    found = replace(there, packages=packages, python=replace(there.python, version="3.11.9"))
+    return beside.verify_env("fraud", environment=replace(captured, environment=found))
+
+
+def _printed(capsys: pytest.CaptureFixture[str], reports: Sequence[EnvironmentReport], form: Form) -> str:
+    print_reports(reports, form)
+    return capsys.readouterr().out
+
+
+def _with(report: EnvironmentReport, *findings: Finding) -> EnvironmentReport:
+    return replace(report, comparison=replace(report.comparison, findings=findings))
+
+
+HOSTILE = "50% off\n::error::no\x1b[31m, a:b"
+
+
+def test_text_gives_each_difference_a_line_and_says_what_was_compared(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = _printed(capsys, [report], Form.TEXT).splitlines()
+    assert lines[0] == "/somewhere/venv (Python 3.11.9) does not fit fraud:1"
+    assert re.match(
+        r"  error     scikit-learn is 1\.6\.0; the model wants 1\.5\.2 \(wanted since fraud:1 of ", lines[1]
+    )
+    assert lines[2:5] == [
+        "  warning   Python is 3.11.9; the model wants 3.11.7",
+        "  3 packages (3 pinned), Python and the platform were compared; policy exact",
+        "  1 package more than the model asks for",
+    ]
+    assert "may not load, or load and compute something else" in lines[5]
+    assert "modelreg image build fraud:1" in lines[6]
+
+
+def test_github_gets_one_annotation_for_all_errors_and_one_for_all_warnings(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    errors = [Finding(ERROR, "missing", f"pkg{number}", "1", None) for number in range(30)]
+    out = _printed(capsys, [_with(report, *errors, *report.findings)], Form.GITHUB)
+    (error,) = re.findall(r"^::error (.*)$", out, re.MULTILINE)
+    (warning,) = re.findall(r"^::warning (.*)$", out, re.MULTILINE)
+    title, _, message = error.partition("::")
+    assert title == "title=fraud%3A1 does not fit"
+    assert message.count("%0A") == 30
+    assert message.startswith("pkg0 is not installed; the model wants 1%0Apkg1 is not installed")
+    assert "Python is 3.11.9" in warning
+    assert "zz" not in error + warning
+
+
+def test_nothing_that_stands_in_a_report_is_taken_for_a_command_of_github(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = Finding(ERROR, "unknown", "pkg", "1", HOSTILE, note=HOSTILE)
+    out = _printed(capsys, [replace(_with(report, hostile), where=("a,b:c%\nd.toml", 7))], Form.GITHUB)
+    commands = [line for line in out.splitlines() if line.startswith("::")]
+    assert len(commands) == 1
+    assert ",file=a%2Cb%3Ac%25" in commands[0]
+    assert ",line=7::" in commands[0]
+    assert "50%25 off" in commands[0]
+    assert "\x1b" not in out
+
+
+def test_github_shows_findings_on_their_lines_and_no_more_than_ten_annotations(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    findings = [Finding(ERROR, "missing", f"pkg{number}", "1", None) for number in range(25)]
+    lines = {finding.subject: ("requirements.txt", number + 1) for number, finding in enumerate(findings)}
+    out = _printed(capsys, [replace(_with(report, *findings), lines=lines)], Form.GITHUB)
+    annotations = re.findall(r"^::error title=[^:]*,file=requirements\.txt,line=(\d+)::(.*)$", out, re.MULTILINE)
+    assert [line for line, _ in annotations] == [str(number) for number in range(1, 11)]
+    assert annotations[-1][1].count("%0A") == 15
+    assert all(f"pkg{number} is not installed" in out for number in range(25))
+
+
+def test_the_summary_of_the_job_is_added_to_and_stays_within_what_github_takes(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    _printed(capsys, [_with(report, Finding(ERROR, "unknown", "a|b", "1", "<img> `x`\n| *y*"))], Form.GITHUB)
+    text = summary.read_text(encoding="utf-8")
+    assert text.startswith("before\n### /somewhere/venv (Python 3.11.9) ❌ does not fit fraud:1\n")
+    (row,) = [line for line in text.splitlines() if line.startswith("| error")]
+    assert "a\\|b" in row
+    assert "&lt;img>" in row
+    assert len(re.findall(r"(?<!\\)\|", row)) == 6
+    many = [Finding(ERROR, "missing", f"pkg{number}", "1" * 200, None) for number in range(3000)]
+    _printed(capsys, [_with(report, *many)], Form.GITHUB)
+    assert summary.stat().st_size < 1024 * 1024
+    assert "too long to be shown here" in summary.read_text(encoding="utf-8")
+
+
+def test_a_summary_that_cannot_be_written_is_a_warning(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    print_reports([report], Form.GITHUB)
+    said = capsys.readouterr()
+    assert "warning: the job's summary cannot be written" in said.err
+    assert said.out.startswith("::error ")
+
+
+def test_junit_has_a_case_for_each_package_and_a_failure_for_each_that_does_not_fit(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = Finding(UNCHECKED, "unknown", "pkg", "1", HOSTILE)
+    root = ET.fromstring(_printed(capsys, [report, _with(report, hostile)], Form.JUNIT))
+    one, two = root.findall("testsuite")
+    assert (one.get("name"), one.get("tests"), one.get("failures")) == ("fraud:1", "5", "1")
+    names = [case.get("name") for case in one.findall("testcase")]
+    assert names == ["python", "platform", "joblib", "numpy", "scikit-learn"]
+    (failure,) = one.findall("testcase/failure")
+    assert "scikit-learn is 1.6.0; the model wants 1.5.2" in str(failure.get("message"))
+    assert "Python is 3.11.9" in str(one.findtext("testcase[@name='python']/system-out"))
+    assert two.get("failures") == str(len(two.findall("testcase/failure"))) == "1"
+    assert two.get("tests") == str(len(two.findall("testcase")))
+
+
+def test_json_is_as_it_is_described(report: EnvironmentReport, capsys: pytest.CaptureFixture[str]) -> None:
+    document = json.loads(_printed(capsys, [report], Form.JSON))
+    described = Path(__file__).parent.parent.joinpath("docs", "verify-env.md").read_text(encoding="utf-8")
+    table = described[described.index("**Scripts** read") :]
+    (result,) = document["results"]
+    for field in ("format", "fits", *result):
+        assert re.search(rf"`(results\[\])?\.?{field}(\[\])?`", table), field
+    for field in result["findings"][0]:
+        assert f"`{field}`" in table, field
+    assert (document["format"], document["fits"]) == (1, False)
+    assert result["counts"] == {"error": 1, "unchecked": 0, "warning": 1, "info": 1}
+    assert (result["policy"], result["group"], result["compared"], result["roles"]) == ("exact", None, 3, {"pinned": 3})
+
+
+def test_the_line_of_pyproject_that_asks_for_a_check_is_named(run: Run, model: Path) -> None:
+    place = make_place(Path("venv").absolute())
+    add(place.site, "pkg", "1.0")
+    run("register", str(model), "fraud", "--python", str(place.python))
+    Path("pyproject.toml").write_text('[project]\nname = "x"\n\n[tool.modelreg.models]\nchurn = "1"\nfraud = "1"\n')
+    bare = make_place(Path("bare").absolute())
+    run("register", str(model), "churn", "--python", str(bare.python))
+    ran = run("verify-env", "--python", str(bare.python), "--format", "github")
+    assert ran.code == 3
+    assert "::error title=fraud%3A1 does not fit,file=pyproject.toml,line=6::pkg is not installed" in ran.out
+
+
+def test_the_lines_of_a_lock_are_named(run: Run, model: Path) -> None:
+    place = make_place(Path("venv").absolute())
+    add(place.site, "pkg", "1.0")
+    add(place.site, "other", "1.0")
+    run("register", str(model), "fraud", "--python", str(place.python))
+    Path("requirements.txt").write_text("# ours\nother==1.0\npkg==2.0\n")
+    ran = run("verify-env", "fraud", "--lock", "requirements.txt", "--format", "github")
+    assert ran.code == 3
+    assert ",file=requirements.txt,line=3::pkg is 2.0; the model wants 1.0" in ran.out
