@@ -219,6 +219,13 @@ GROUPS = {
     "base is needed by both": Case(
         TRAINED, (CORE, wheel("below", "2"), ASIDE, HYPEROPT), {"below": (ERROR, "version")}, LOADS, BOTH, "train"
     ),
+    "what is known of the imports counts, though not all of them are": Case(
+        ALL,
+        (CORE, wheel("below", "2"), FASTAPI),
+        {"below": (ERROR, "version"), "aside": (INFO, "missing")},
+        (*LOADS, "__main__:feature"),
+        (("serve", "fastapi==1.0"),),
+    ),
     "groups decide where the imports are not known": Case(
         TRAINED,
         (CORE, wheel("below", "2"), FASTAPI),

@@ -48,7 +48,8 @@ def needs(
     installed = {package.name for package in environment.packages}
     roots = _roots(imports, providing, readers({form} if form else file_formats(files), installed), installed)
     critical = _load_critical(environment, roots)
-    grouped, remarks = _groups(environment, groups, critical or ())
+    needed = _needed(environment, imports) if critical is None else critical
+    grouped, remarks = _groups(environment, groups, needed or ())
     if critical is None:
         return Needs(imports, grouped, None, remarks)
     # Imported here: what is not known needs no sorting.
@@ -112,8 +113,19 @@ def _load_critical(environment: Environment, roots: frozenset[str] | None) -> tu
     return load_critical(environment, roots)
 
 
+def _needed(environment: Environment, imports: Imports | None) -> Collection[str]:
+    """Return what the model needs for all that is known, where not all of it is: groups may not leave that out."""
+    owners = (imports.packages if imports else None) or {}
+    if not owners:
+        return ()
+    # Imported here: most models' needs are known, or nothing is known of them.
+    from modelreg.environment.closure import Edges, Wanted
+
+    return Edges(environment).closure(Wanted(owner) for owner in set(owners.values())).packages
+
+
 def _groups(
-    environment: Environment, given: Mapping[str, str | Sequence[str]] | None, critical: Sequence[str]
+    environment: Environment, given: Mapping[str, str | Sequence[str]] | None, needed: Collection[str]
 ) -> tuple[Mapping[str, Group] | None, tuple[str, ...]]:
     from modelreg.environment.declaration import declared_groups
 
@@ -123,6 +135,6 @@ def _groups(
     # Imported here: most projects declare no groups.
     from modelreg.environment.groups import split
 
-    grouping = split(environment, declarations, critical)
+    grouping = split(environment, declarations, needed)
     remarks = tuple(f"{name} does not say what it needs, so the groups may lack packages" for name in grouping.unknown)
     return grouping.groups, remarks
