@@ -102,3 +102,16 @@ def test_an_exception_excuses_what_is_hidden(
     policy = Policy(waivers={"pkg": Waiver("it is developed here", "9999-12-31")})
     report = beside.verify_env(fraud, python=place(ALL).python, policy=policy)
     assert (findings(report), report.fits) == ({"pkg": (INFO, "shadowed")}, True)
+
+
+def test_a_package_that_wrote_over_what_the_model_imports_is_found(fraud: Version, beside: Registry) -> None:
+    written = Spoiled("pkg/mod.py", OTHER)  # as by the one that was installed last
+    for modules, found in (
+        ((("pkg/__init__.py", ""), ("pkg/mod.py", THING)), {"fork": (INFO, "extra")}),
+        ((("pkg/__init__.py", ""), ("pkg/mod.py", OTHER)), {"fork": (INFO, "extra"), "pkg": (ERROR, "files")}),
+    ):
+        fork = Wheel("fork", "2.0", (), modules)
+        target = place((*ALL, fork, *([written] if len(found) > 1 else [])))
+        assert findings(beside.verify_env(fraud, python=target.python)) == found
+    aside = Wheel("more", "2.0", (), (("more/pkg/mod.py", OTHER),))
+    assert findings(beside.verify_env(fraud, python=place((*ALL, aside)).python)) == {"more": (INFO, "extra")}

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.expected import Expected, Pin
@@ -10,6 +11,8 @@ from modelreg.environment.policy import Terms
 from modelreg.records import Imports
 
 _SHOWN = 3  # files that a sentence names
+_ENDS = (".py,", "/__init__.py,", ".cpython-", ".abi3.", ".cp")
+"""How the path of a module goes on in a RECORD."""
 
 
 def code_findings(expected: Expected, capture: Capture, differences: Sequence[Finding]) -> Iterator[Finding]:
@@ -54,17 +57,21 @@ def _suspected(imports: Imports, differences: Sequence[Finding]) -> Imports:
     return replace(imports, names=names)
 
 
-def file_findings(expected: Expected, capture: Capture, terms: Terms) -> Iterator[Finding]:
+def file_findings(
+    expected: Expected, capture: Capture, terms: Terms, differences: Sequence[Finding]
+) -> Iterator[Finding]:
     """Yield which packages have files that are not as they were installed, and which could not be checked.
 
     Those that the model loads are looked at, or, where these are not known, those that count; by the policies `all` and
-    `strict` every one that is pinned.
+    `strict` every one that is pinned. If nobody asks for it, only those over which another package may have written.
     """
+    pins = expected.pins(expected.group(terms.group))
+    wanted = _deep(pins, all_count=terms.policy.all_count) if terms.deep else _shared(expected, capture, differences)
+    if not wanted:
+        return
     # Imported here: few checks ask for it.
     from modelreg.environment.files_changed import files_changed
 
-    pins = expected.pins(expected.group(terms.group))
-    wanted = _deep(pins, all_count=terms.policy.all_count)
     packages = [package for package in capture.environment.packages if package.name in wanted]
     for found in files_changed(packages, capture.places):
         said = [f"{path} was changed" for path in found.changed] + [f"{path} is missing" for path in found.missing]
@@ -83,3 +90,22 @@ def _deep(pins: dict[str, Pin], *, all_count: bool) -> Collection[str]:
         return {name for name, pin in pins.items() if pin.role is not Role.TOOLING}
     critical = {name for name, pin in pins.items() if pin.role is Role.LOAD_CRITICAL}
     return critical or {name for name, pin in pins.items() if pin.role.counts}
+
+
+def _shared(expected: Expected, capture: Capture, differences: Sequence[Finding]) -> Collection[str]:
+    """Return the packages of which an added one has a module, too, that the model imports.
+
+    Of two such packages, as opencv-python and opencv-python-headless are, the one that was installed last has written
+    over the other.
+    """
+    added = [finding.subject for finding in differences if finding.kind == "extra"]
+    owners = (expected.imports.packages if expected.imports else None) or {}
+    shared: set[str] = set()
+    for place in (Path(capture.places[name]) for name in added if name in capture.places and owners):
+        try:
+            record = b"\n" + (place / "RECORD").read_bytes()
+        except OSError:
+            continue
+        paths = ((owner, f"\n{module.replace('.', '/')}") for module, owner in owners.items() if owner not in shared)
+        shared |= {owner for owner, path in paths if any(f"{path}{end}".encode() in record for end in _ENDS)}
+    return shared

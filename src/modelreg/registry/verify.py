@@ -154,7 +154,7 @@ def check(
         from modelreg.registry.inspection import code_findings, file_findings
 
         more = [*code_findings(expected, capture, comparison.findings)]
-        more += file_findings(expected, capture, terms) if terms.deep else ()
+        more += file_findings(expected, capture, terms, comparison.findings)
         comparison = comparison.with_findings(more)
     return EnvironmentReport(reference, comparison, capture, wanted=_wanted(expected, comparison))
 
