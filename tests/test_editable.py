@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from drift_places import ERROR, UNCHECKED, Found, findings, pickled
-from environments import Place, find_uv, make_place
+from environments import Place, add, find_uv, make_place, make_wheel
 
 from modelreg import Origin, Registry, Version
 
@@ -108,3 +108,22 @@ def test_an_editable_folder_of_which_no_commit_is_known_cannot_be_checked(made: 
     environment = replace(captured.environment, packages=(replace(ours, origin=Origin("editable")),))
     report = beside.verify_env(version, environment=replace(captured, environment=environment, editable={}))
     assert findings(report) == UNKNOWN
+
+
+def test_a_project_s_own_folder_on_the_path_is_editable(
+    made: Place, repository: Path, beside: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = make_place(tmp_path / "released")
+    wheel = make_wheel(tmp_path / "wheels", "ours", "1.0", modules={"ours.py": "class Thing: pass\n"})
+    subprocess.run(
+        [str(find_uv()), "pip", "install", "--offline", "--quiet", "--python", str(released.python), str(wheel)],
+        check=True,
+    )
+    version = _registered(beside, released)
+    add(repository / "ours", "ours", "1.0", folder="ours.egg-info", installer=None)
+    monkeypatch.setenv("PYTHONPATH", str(repository / "ours"))
+    report = beside.verify_env(version, python=released.python)
+    assert findings(report) == ORIGIN
+    assert "ours was installed from an editable folder; the model wants it from a release" in str(report.findings[0])
+    again = _registered(beside, made)
+    assert beside.verify_env(again, python=made.python).fits

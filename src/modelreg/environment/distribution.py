@@ -57,7 +57,7 @@ def read_distributions(found: Iterable[Mapping[str, Any]]) -> Distributions:
         if package is None:
             continue
         folder = dist["folder"]
-        if package.origin is None and folder in linked:
+        if package.origin is None and (folder in linked or _lies_beside_its_sources(dist)):
             package = replace(package, origin=Origin("editable"))
         first = packages.setdefault(package.name, package)
         if first is package:
@@ -76,6 +76,13 @@ def read_distributions(found: Iterable[Mapping[str, Any]]) -> Distributions:
             )
     ordered = tuple(packages[name] for name in sorted(packages))
     return Distributions(ordered, tuple(remarks), tuple(duplicates), places, editable)
+
+
+def _lies_beside_its_sources(dist: Mapping[str, Any]) -> bool:
+    """Tell whether this is what setuptools leaves in a project's own folder, which is on the path: PYTHONPATH=src."""
+    folder = PurePath(dist["folder"])
+    installed = folder.name in ("site-packages", "dist-packages") or folder.suffix == ".egg"
+    return dist["file"].endswith(".egg-info") and not installed and "installer" not in dist
 
 
 def redacted(url: str) -> str | None:
