@@ -254,6 +254,15 @@ def test_an_exception_that_has_expired_fails() -> None:
     assert kinds == ["version", "expired"]
 
 
+@pytest.mark.parametrize("name", ["python", "platform", "packages"])
+def test_an_exception_excuses_packages_alone(name: str) -> None:
+    terms = Terms(Policy(waivers={name: Waiver("it is called so", "2026-12-31")}), None, "2026-11-24")
+    there = Environment(Python("3.12.1", "cpython"), Platform("darwin", "arm64"))
+    nothing = compare(Expected(replace(KNOWN.environment, packages=())), there, terms)
+    failing = {(finding.subject, finding.severity) for finding in nothing.findings}
+    assert failing == {("python", ERROR), ("platform", ERROR), ("packages", ERROR)}
+
+
 def test_exceptions_are_read_from_pyproject() -> None:
     table = {"Num_Py": {"reason": " because ", "until": "2026-12-31", "version": ">=2"}}
     assert read_waivers(table) == {"num-py": Waiver("because", "2026-12-31", ">=2")}

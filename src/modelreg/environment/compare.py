@@ -304,7 +304,8 @@ def _waived(finding: Finding, waiver: Waiver | None, today: str) -> Finding:
     """Excuse a finding about a package for which an exception is in force."""
     if waiver is None or today > waiver.until or not _covers(waiver, finding):
         return finding
-    if finding.severity not in (Severity.ERROR, Severity.WARNING):
+    of_package = finding.is_pin or finding.kind == "extra"  # an exception for a package called python excuses no Python
+    if not of_package or finding.severity not in (Severity.ERROR, Severity.WARNING):
         return finding
     return replace(finding, severity=Severity.INFO, note=f"excused until {waiver.until}: {waiver.reason}")
 
