@@ -112,3 +112,17 @@ def test_the_job_for_gitlab_writes_a_report_that_gitlab_reads(fraud: Place, regi
     done = subprocess.run(["bash", "-c", line.replace("@production", "")], env=environ, check=False)
     assert done.returncode == 0
     assert '<testsuite name="fraud:1"' in Path(job["artifacts"]["reports"]["junit"]).read_text(encoding="utf-8")
+
+
+def test_the_action_checks_references_on_lines_of_their_own(fraud: Place, registry: Path) -> None:
+    ran = _act(registry, REFERENCES="fraud\nchurn\n", TARGET_PYTHON=str(fraud.folder))
+    assert ran.code == 4
+    assert "churn" in ran.err
+
+
+def test_the_action_refuses_to_check_a_lock_in_place_of_the_environment_it_was_given(
+    fraud: Place, registry: Path
+) -> None:
+    Path("requirements.txt").write_text("pkg==1.0\n")
+    ran = _act(registry, REFERENCES="fraud", LOCK="requirements.txt", TARGET_PYTHON=str(fraud.folder))
+    assert ran.code == 2

@@ -12,7 +12,8 @@ fi
 
 arguments=(--format github --policy "${POLICY:-exact}")
 if [ -n "${LOCK:-}" ]; then
-    arguments+=(--lock "$LOCK")
+    # With an interpreter beside it, modelreg refuses: one of the two would go unchecked.
+    arguments+=(--lock "$LOCK" ${TARGET_PYTHON:+--python "$TARGET_PYTHON"})
 else
     # The job's own Python, not the one that runs modelreg; an active environment goes before both.
     target="${TARGET_PYTHON:-}"
@@ -23,5 +24,6 @@ if [ -n "${GROUP:-}" ]; then arguments+=(--group "$GROUP"); fi
 if [ -n "${REGISTRY:-}" ]; then arguments+=(--registry "$REGISTRY"); fi
 if [ "${ALLOW_UNCHECKED:-false}" = true ]; then arguments+=(--allow-unchecked); fi
 
-read -r -a references <<<"${REFERENCES:-}"
+# They may stand on lines of their own, and each is checked; read tells that there is no delimiter at the end.
+read -r -d '' -a references <<<"${REFERENCES:-}" || true
 exec "$MODELREG" verify-env "${arguments[@]}" -- ${references[@]+"${references[@]}"}
