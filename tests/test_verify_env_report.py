@@ -178,3 +178,56 @@ def test_the_lines_of_a_lock_are_named(run: Run, model: Path) -> None:
     ran = run("verify-env", "fraud", "--lock", "requirements.txt", "--format", "github")
     assert ran.code == 3
     assert ",file=requirements.txt,line=3::pkg is 2.0; the model wants 1.0" in ran.out
+
+
+def test_github_is_told_of_what_may_pass_unchecked_as_a_warning(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    allowed = _with(report, Finding(UNCHECKED, "unknown", "pkg", "1", "x"))
+    terms = replace(allowed.comparison.terms, allow_unchecked=True)
+    allowed = replace(allowed, comparison=replace(allowed.comparison, terms=terms))
+    assert allowed.fits
+    out = _printed(capsys, [allowed], Form.GITHUB)
+    assert "::error" not in out
+    assert out.startswith("::warning title=fraud%3A1 fits%2C with warnings::")
+
+
+def test_github_is_told_which_model_a_folded_finding_is_about(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = _with(report, Finding(ERROR, "missing", "pkg", "1", None))
+    out = _printed(capsys, [replace(one, reference=f"m{number}:1") for number in range(12)], Form.GITHUB)
+    last = re.findall(r"^::error (.*)$", out, re.MULTILINE)[-1]
+    assert last.startswith("title=m9%3A1 does not fit::pkg is not installed")
+    assert "%0Am10:1 does not fit: pkg is not installed" in last
+    assert "%0Am11:1 does not fit: pkg is not installed" in last
+
+
+def test_a_summary_holds_no_link_or_image_of_a_findings_and_never_outgrows_its_file(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    hostile = _with(report, Finding(ERROR, "unknown", "pkg", "1", "![x](https://a.example/) &lt;b>"))
+    _printed(capsys, [hostile], Form.GITHUB)
+    text = summary.read_text(encoding="utf-8")
+    assert "!\\[x\\](" in text
+    assert "&amp;lt;b>" in text
+    summary.write_bytes(b"x" * (1024 * 1024 - 10))
+    _printed(capsys, [hostile], Form.GITHUB)
+    assert summary.stat().st_size <= 1024 * 1024
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_a_report_of_any_name_can_be_printed(
+    report: EnvironmentReport, capfdbinary: pytest.CaptureFixture[bytes], form: Form
+) -> None:
+    odd = _with(report, Finding(ERROR, "unknown", "p\x1b\udcff", "1", "x\udcff", note="\udcff"))
+    capture = replace(odd.capture, prefix="/srv/\udcff\x1b")
+    print_reports([replace(odd, reference="caf\udce9/m\x1b", capture=capture)], form)
+    out = capfdbinary.readouterr().out
+    assert b"\x1b" not in out
+    if form is Form.JSON:
+        assert json.loads(out)["results"][0]["findings"][0]["subject"].startswith("p\x1b")
+    if form is Form.JUNIT:
+        assert ET.fromstring(out).find("testsuite") is not None

@@ -4,6 +4,7 @@ The commands are those of "Workflow commands for GitHub Actions" in GitHub's doc
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,18 +20,19 @@ _SHOWN = 10
 """How many annotations of a kind GitHub shows of a step."""
 _LARGEST = 1024 * 1024
 """How many bytes a step's summary may have."""
-_LEVELS = {"error": (Severity.ERROR, Severity.UNCHECKED), "warning": (Severity.WARNING,)}
+_MARKUP = re.compile(r"[\\|`*_\[\]~$]")
+_TOLD = (Severity.ERROR, Severity.UNCHECKED, Severity.WARNING)
 
 
 def annotate(reports: "Sequence[EnvironmentReport]") -> None:
     """Print annotations, and add the reports to the job's summary, where GITHUB_STEP_SUMMARY says where that is."""
-    for level, severities in _LEVELS.items():
-        annotations = [one for report in reports for one in _annotations(report, severities)]
+    for level in ("error", "warning"):
+        annotations = [one for report in reports for one in _annotations(report, level)]
         for title, place, messages in _few(annotations):
             properties = "".join(f",{name}={_property(value)}" for name, value in place)
             print_raw(f"::{level} title={_property(title)}{properties}::{_message(messages)}")
     for report in reports:
-        print_raw(f"{clean(report.target)} {'fits' if report.fits else 'does not fit'} {report.reference}")
+        print_raw(f"{clean(report.target)} {'fits' if report.fits else 'does not fit'} {clean(report.reference)}")
         for line in summary(report.comparison):
             print_raw(f"  {clean(line)}")
     path = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -42,12 +44,12 @@ Place = tuple[tuple[str, str], ...]
 Annotation = tuple[str, Place, list[str]]
 
 
-def _annotations(report: "EnvironmentReport", severities: Sequence[Severity]) -> Iterator[Annotation]:
+def _annotations(report: "EnvironmentReport", level: str) -> Iterator[Annotation]:
     """Yield one annotation for each line of a file that findings stand on, and one for all the others."""
     title = f"{report.reference} does not fit" if not report.fits else f"{report.reference} fits, with warnings"
     by_place: dict[Place, list[str]] = {}
     for finding in report.findings:
-        if finding.severity in severities:
+        if finding.severity in _TOLD and (level == "error") is (finding.severity in report.comparison.failing):
             by_place.setdefault(_place(report, finding), []).append(_said(finding))
     for place, messages in by_place.items():
         yield title, place, messages
@@ -59,11 +61,16 @@ def _place(report: "EnvironmentReport", finding: Finding) -> Place:
 
 
 def _few(annotations: list[Annotation]) -> list[Annotation]:
-    """Fold into the last annotation what GitHub would not show."""
+    """Fold into the last annotation what GitHub would not show, each with its own title where that is another."""
     if len(annotations) <= _SHOWN:
         return annotations
-    rest = [message for _, _, messages in annotations[_SHOWN - 1 :] for message in messages]
-    return [*annotations[: _SHOWN - 1], (annotations[_SHOWN - 1][0], annotations[_SHOWN - 1][1], rest)]
+    title, place, _ = annotations[_SHOWN - 1]
+    rest = [
+        message if other == title else f"{other}: {message}"
+        for other, _, messages in annotations[_SHOWN - 1 :]
+        for message in messages
+    ]
+    return [*annotations[: _SHOWN - 1], (title, place, rest)]
 
 
 def _said(finding: Finding) -> str:
@@ -95,9 +102,8 @@ def _markdown(report: "EnvironmentReport") -> str:
 
 
 def _cell(text: str) -> str:
-    for plain, escaped in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("`", "\\`"), ("*", "\\*"), ("_", "\\_")):
-        text = text.replace(plain, escaped)
-    return clean(text.replace("\n", " "))
+    """Return text as Markdown shows it, without links, images and formatting of its own."""
+    return clean(_MARKUP.sub(r"\\\g<0>", text.replace("\n", " ")).replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def _add_summary(path: Path, text: str) -> None:
@@ -106,7 +112,8 @@ def _add_summary(path: Path, text: str) -> None:
         room = _LARGEST - (path.stat().st_size if path.exists() else 0)
         if len(data) > room:
             data = f"The report is too long to be shown here: {len(data)} bytes.\n".encode()
-        with path.open("ab") as file:
-            file.write(data)
+        if len(data) <= room:
+            with path.open("ab") as file:
+                file.write(data)
     except OSError as error:
         warn(f"the job's summary cannot be written: {error.strerror}")

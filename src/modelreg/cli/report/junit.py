@@ -33,11 +33,12 @@ def _suite(report: "EnvironmentReport") -> ET.Element:
         by = failing if finding.severity in comparison.failing else told
         by.setdefault(finding.subject, []).append(finding)
     names = dict.fromkeys((*_ALWAYS, *comparison.roles, *failing))
+    reference = clean(report.reference)
     suite = ET.Element(
-        "testsuite", name=report.reference, tests=str(len(names)), failures=str(len(failing)), errors="0", skipped="0"
+        "testsuite", name=reference, tests=str(len(names)), failures=str(len(failing)), errors="0", skipped="0"
     )
     for name in names:
-        case = ET.SubElement(suite, "testcase", classname=report.reference, name=name)
+        case = ET.SubElement(suite, "testcase", classname=reference, name=clean(name))
         if name in failing:
             said = [clean(f"{one}; {one.note}" if one.note else str(one)) for one in failing[name]]
             failure = ET.SubElement(case, "failure", message=said[0], type=failing[name][0].kind)
