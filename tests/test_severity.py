@@ -246,6 +246,13 @@ def test_an_exception_may_name_the_versions_it_excuses() -> None:
     assert severities(excepted(waiver, SKLEARN, JUPYTER, HYPEROPT))["numpy"] == (ERROR, "missing")
 
 
+def test_an_exception_for_a_version_is_none_for_a_build_of_it_with_a_label() -> None:
+    for version, severity in (("==1.27", ERROR), ("==1.27+mkl", INFO)):
+        waiver = Waiver("predictions compared", "2026-12-31", version)
+        found = severities(excepted(waiver, SKLEARN, changed(NUMPY, "1.27+mkl"), JUPYTER, HYPEROPT))
+        assert found["numpy"] == (severity, "version")
+
+
 def test_an_exception_that_has_expired_fails() -> None:
     waiver = Waiver("predictions compared", "2026-11-23")
     assert severities(excepted(waiver, SKLEARN, NUMPY, JUPYTER, HYPEROPT)) == {"numpy": (ERROR, "expired")}

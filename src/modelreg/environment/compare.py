@@ -316,10 +316,12 @@ def _covers(waiver: Waiver, finding: Finding) -> bool:
     if finding.kind not in ("version", "extra") or finding.found is None:
         return False
     from packaging.specifiers import SpecifierSet
-    from packaging.version import InvalidVersion
+    from packaging.version import InvalidVersion, Version
 
     try:
-        return SpecifierSet(waiver.version).contains(finding.found, prereleases=True)
+        # PEP 440's ==1.1 takes 1.1+cu121, too, which is another build: it has to be named.
+        named = "+" in waiver.version or Version(finding.found).local is None
+        return named and SpecifierSet(waiver.version).contains(finding.found, prereleases=True)
     except InvalidVersion:
         return False
 
