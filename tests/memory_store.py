@@ -8,7 +8,7 @@ from pathlib import Path
 from modelreg.digest import CHUNK, Poured, pour
 from modelreg.errors import KeyAbsentError, KeyExistsError, StoreError
 from modelreg.files import pieces
-from modelreg.store import Copier, Entry, Store
+from modelreg.store import Copier, Entry, Fetcher, Store
 
 
 class MemoryStore:
@@ -56,6 +56,9 @@ class MemoryStore:
             raise KeyAbsentError(f"{key} does not exist")
         data = self.content[key]
         yield from (data[start : start + CHUNK] for start in range(start, len(data), CHUNK))
+
+    def fetcher(self) -> Fetcher | None:
+        return None
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         yield from sorted(Entry(key, len(data)) for key, data in list(self.content.items()) if key.startswith(prefix))

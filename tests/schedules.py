@@ -11,7 +11,7 @@ from typing import TypeVar
 from memory_store import MemoryStore
 
 from modelreg.digest import Piece, Poured
-from modelreg.store import Copier, Entry, Store
+from modelreg.store import Copier, Entry, Fetcher, Store
 
 MANNERS = ((0.9, 0.0, 0.0), (0.7, 0.3, 0.0), (0.5, 0.2, 0.05), (0.1, 0.1, 0.15))
 """How often an actor is interrupted before it creates a record, after that, and elsewhere; each schedule has one."""
@@ -180,6 +180,9 @@ class ActorsStore:
     def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
         self._pause()
         yield from self.inner.stream(key, start)
+
+    def fetcher(self) -> Fetcher | None:
+        return self.inner.fetcher()
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         yield from self._listed(lambda: self.inner.entries(prefix))

@@ -193,7 +193,8 @@ def test_an_upload_that_lost_the_store_goes_on_where_it_was(
 
 
 def partial(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob(".modelreg-*/new/large.bin"))
+    """Return how much has been noted as fetched without a gap."""
+    return sum(int(path.read_text().partition(" ")[0] or "0") for path in folder.glob(".modelreg-*/arrived"))
 
 
 def test_a_download_that_was_killed_goes_on_where_it_was(
@@ -226,6 +227,26 @@ def test_what_an_earlier_attempt_fetched_is_checked_and_not_trusted(
         file.write(b"other bytes")
     registry.pull("fraud:1", "out")
     assert Path("out", "large.bin").read_bytes() == large.read_bytes()
+
+
+@pytest.mark.parametrize("note", ["", "much large.bin", "41943040 large.bin", "999999999 large.bin", "8 other.bin"])
+def test_a_gap_that_a_killed_download_left_is_never_taken_for_bytes(
+    s3_url: str, large: Path, captured: Capture, note: str
+) -> None:
+    """What is noted of it may be damaged, or the machine may have gone down before the bytes were on its disk."""
+    registry = Registry.open(s3_url)
+    digest = registry.register(large, "fraud", capture=captured).version.digest
+    staging = Path(f".modelreg-{digest[-16:]}")
+    (staging / "new").mkdir(parents=True)
+    staging.chmod(0o700)
+    (staging / "arrived").write_text(note)
+    data = large.read_bytes()
+    (staging / "new" / "large.bin").write_bytes(data[:PART] + bytes(PART) + data[2 * PART :])
+    told: list[int] = []
+    registry.pull("fraud:1", "out", progress=lambda progress: told.append(progress.done))
+    assert Path("out", "large.bin").read_bytes() == data
+    assert told[-1] == len(data)
+    assert list(Path().glob(".modelreg-*")) == []
 
 
 def test_a_staging_folder_that_others_may_write_to_is_left_alone(

@@ -29,7 +29,7 @@ def test_no_more_jobs_are_taken_than_there_is_room_for() -> None:
     answers = ahead(lambda job: job, jobs(), 3)
     next(answers)
     assert taken == [0, 1, 2]
-    answers.close()  # type: ignore[attr-defined]  # a generator is what it is
+    answers.close()  # a generator is what it is
     assert taken == [0, 1, 2]
 
 

@@ -3,9 +3,10 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from modelreg.errors import (
     StoreError,
     UnsafePathError,
 )
-from modelreg.store import Store
+from modelreg.store import Fetcher, Store
+from modelreg.store.bucket import PART
 
 MANY = 16
 """Threads that want the same thing at once."""
@@ -88,6 +90,64 @@ def test_progress_adds_up_to_the_size(store: Store, content: bytes, model: Path)
 def test_a_stream_comes_in_pieces_that_memory_can_hold(store: Store) -> None:
     store.create("models/a", bytes(5 * CHUNK))
     assert max(len(piece) for piece in store.stream("models/a")) <= CHUNK
+
+
+# Fetching into a file
+
+
+def fetcher_of(store: Store) -> Fetcher:
+    fetcher = store.fetcher()
+    if fetcher is None:
+        pytest.skip("a stream is as quick here")
+    return fetcher
+
+
+@pytest.mark.parametrize("size", [0, 1, PART, PART + 1, 7 * PART + 5], ids=str)
+def test_what_is_fetched_lies_in_the_file_up_to_where_it_is_told(store: Store, model: Path, size: int) -> None:
+    fetcher = fetcher_of(store)
+    data = os.urandom(size)
+    model.write_bytes(data)
+    store.upload("models/a", model)
+    for start, end in ((0, size + 1), (size // 2, size + 1), (0, max(size - 3, 1)), (size, size + 1)):
+        told: list[int] = []
+        target = model.with_name("fetched")
+        reached = start
+        with target.open("w+b", buffering=0) as file:
+            for now in fetcher("models/a", file.fileno(), start, end, told.append):
+                assert reached <= now <= min(end, size)
+                reached = now
+                assert target.read_bytes()[start:reached] == data[start:reached]
+        assert reached == min(end, size) or start == size
+        assert sum(told) == reached - start
+        assert target.stat().st_size in (0, reached)
+
+
+def test_a_fetch_that_is_left_in_the_middle_writes_no_more(store: Store, model: Path) -> None:
+    fetcher = fetcher_of(store)
+    model.write_bytes(bytes(7 * PART))
+    store.upload("models/a", model)
+    told: list[int] = []
+    with model.with_name("fetched").open("w+b", buffering=0) as file:
+        with closing(fetcher("models/a", file.fileno(), 0, 7 * PART, told.append)) as ends:
+            next(ends)
+            next(ends)
+        so_far = sum(told)
+        time.sleep(0.2)
+        assert sum(told) == so_far
+
+
+def test_nothing_is_fetched_from_an_absent_key(store: Store, tmp_path: Path) -> None:
+    fetcher = fetcher_of(store)
+    with (tmp_path / "fetched").open("w+b", buffering=0) as file, pytest.raises(KeyAbsentError):
+        list(fetcher("models/a", file.fileno(), 0, 10, print))
+
+
+def test_a_file_that_cannot_be_written_is_no_fault_of_the_store(store: Store, model: Path) -> None:
+    fetcher = fetcher_of(store)
+    model.write_bytes(bytes(3 * PART))
+    store.upload("models/a", model)
+    with model.open("rb") as file, pytest.raises(OSError, match="Bad file descriptor"):
+        list(fetcher("models/a", file.fileno(), 0, 3 * PART, print))
 
 
 def test_a_stream_may_be_left_in_the_middle(store: Store) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from modelreg.digest import Piece, Poured
-from modelreg.store import Copier, Entry, Store
+from modelreg.store import Copier, Entry, Fetcher, Store
 
 
 class WatchedStore:
@@ -52,6 +52,9 @@ class WatchedStore:
 
     def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
         return self.inner.stream(key, start)
+
+    def fetcher(self) -> Fetcher | None:
+        return self.inner.fetcher()
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         return self.inner.entries(prefix)

@@ -1,14 +1,14 @@
 """Several calls at a time, with the answers in order."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
 
 
-def ahead(function: Callable[[Job], Answer], jobs: Iterable[Job], width: int) -> Iterator[Answer]:
+def ahead(function: Callable[[Job], Answer], jobs: Iterable[Job], width: int) -> Generator[Answer, None, None]:
     """Yield `function(job)` for each job, in order, while up to `width` of them are at work.
 
     Jobs are taken one by one as there is room, so what they and their answers hold in memory is bounded. A width of 1

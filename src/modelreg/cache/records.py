@@ -12,7 +12,7 @@ from modelreg.cache.whole import write_whole
 from modelreg.canonical import encode
 from modelreg.digest import Piece, Poured, sha256_of
 from modelreg.errors import KeyAbsentError, StoreError
-from modelreg.store import Copier, Entry, Store
+from modelreg.store import Copier, Entry, Fetcher, Store
 from modelreg.times import timestamp
 
 
@@ -108,6 +108,10 @@ class RememberedStore:
         if self._offline:
             raise self._not_kept(key)
         return self._store.stream(key, start)
+
+    def fetcher(self) -> Fetcher | None:
+        """Return what fetches a file as the store does."""
+        return None if self._offline else self._store.fetcher()
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """Yield the keys that begin with `prefix`, or those that were last seen."""

@@ -1,20 +1,26 @@
 """Fetching a version's files: bytes verified while they stream, and gone on with where an earlier attempt broke off."""
 
+import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 from modelreg import layout
 from modelreg.cache.local import LocalCache
-from modelreg.digest import Piece, pour
+from modelreg.digest import Piece, Poured, pour
 from modelreg.errors import IntegrityError, KeyAbsentError
 from modelreg.files import pieces
 from modelreg.manifest import Manifest
 from modelreg.parallel import ahead
 from modelreg.progress import Meter, ProgressCallback
 from modelreg.records import File
+from modelreg.registry.arrival import Prefix, fetch
 from modelreg.registry.transfer import by_size
 from modelreg.store import Store
+from modelreg.store.bucket import PART
+
+_IN_PLACES = hasattr(os, "pwrite")
+"""Whether the system writes at any place of a file without regard to other threads; Windows does not."""
 
 
 def download(
@@ -24,9 +30,11 @@ def download(
     folder: Path,
     progress: ProgressCallback | None,
     cache: LocalCache | None = None,
+    note: Path | None = None,
 ) -> None:
     """Write files of a version into a folder that has none of them, or what an earlier attempt had written of them.
 
+    note: where to note how much of a file has arrived, for a later attempt.
     cache: where they are found first, and kept once they are fetched and verified.
 
     Raises:
@@ -36,13 +44,13 @@ def download(
     kept: list[File] = []
     meter = Meter("download", sum(file.size for file in files), progress)
 
-    def fetch(file: File) -> None:
+    def obtain(file: File) -> None:
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         if cache and cache.files.take(file, path, meter.add):
             return
         try:
-            wrong = _fetch(store, f"{prefix}{file.path}", path, file, meter)
+            wrong = _fetch(store, f"{prefix}{file.path}", path, file, meter, note)
         except KeyAbsentError:
             wrong = "is missing"
         if wrong:
@@ -53,14 +61,32 @@ def download(
             kept.append(file)
 
     small, large = by_size(files)
-    for _ in chain(ahead(fetch, small, store.parallel), map(fetch, large)):
+    for _ in chain(ahead(obtain, small, store.parallel), map(obtain, large)):
         """What is wrong is raised."""
     if cache:
         cache.settle(store.url, manifest.version, manifest.tree.files, grown=bool(kept))
 
 
-def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter) -> str | None:
+def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter, note: Path | None) -> str | None:
     """Write one file; return what is wrong with it."""
+    fetcher = store.fetcher() if file.size > PART and _IN_PLACES else None
+    if fetcher is None:
+        poured, present = _pour(store, key, path, file, meter)
+    else:
+        poured, present = fetch(fetcher, key, path, file, Prefix(note, file), meter.add)
+    if poured == (file.size, file.sha256):
+        return None
+    if present:  # what was there is not what it should be: once more, from the beginning
+        path.unlink()
+        meter.add(-poured.size)
+        return _fetch(store, key, path, file, meter, note)
+    if poured.size != file.size:
+        return f"has {'more' if poured.size > file.size else 'fewer'} than its {file.size:,} bytes"
+    return "has other bytes than those that were registered"
+
+
+def _pour(store: Store, key: str, path: Path, file: File, meter: Meter) -> tuple[Poured, int]:
+    """Write a file in order, behind what is there of it; return what lies there then, and how much of it did before."""
     present = path.stat().st_size if path.exists() else 0
     if present > file.size:
         path.unlink()
@@ -77,16 +103,7 @@ def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter) -> str 
                 target.write(chunk)
 
         rest = _bounded(store.stream(key, present), file.size - present)
-        poured = pour(chain(pieces(path) if present else (), rest), write, meter.add)
-    if poured == (file.size, file.sha256):
-        return None
-    if present:  # what was there is not what it should be: once more, from the beginning
-        path.unlink()
-        meter.add(-poured.size)
-        return _fetch(store, key, path, file, meter)
-    if poured.size != file.size:
-        return f"has {'more' if poured.size > file.size else 'fewer'} than its {file.size:,} bytes"
-    return "has other bytes than those that were registered"
+        return pour(chain(pieces(path) if present else (), rest), write, meter.add), present
 
 
 def _bounded(stream: Iterator[Piece], size: int) -> Iterator[Piece]:

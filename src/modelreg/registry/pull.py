@@ -72,7 +72,7 @@ def _make(
     store: Store, manifest: Manifest, folder: Path, progress: ProgressCallback | None, cache: LocalCache | None
 ) -> None:
     with _parents(folder), _staging(store, manifest, folder.parent) as whole:
-        download(store, manifest, manifest.tree.files, whole, progress, cache)
+        download(store, manifest, manifest.tree.files, whole, progress, cache, _note(whole))
         (whole / MANIFEST).write_text(manifest.to_yaml(), encoding="utf-8")
         try:
             whole.rename(folder)
@@ -126,7 +126,7 @@ def _fill(
     if not wanting and present == text:
         return False
     with _staging(store, manifest, folder) as staging:
-        download(store, manifest, wanting, staging, progress, cache)
+        download(store, manifest, wanting, staging, progress, cache, _note(staging))
         (staging / MANIFEST).write_text(text, encoding="utf-8")
         if earlier is not None and earlier.record != manifest.version.digest:
             target.unlink()  # from here on the folder is no longer what its manifest says
@@ -244,6 +244,11 @@ def _in(folder: Path, *, keep: bool) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _note(staging: Path) -> Path:
+    """Return where to note how much of a file has arrived: beside the files, in the folder that is ours alone."""
+    return staging.with_name("arrived")
 
 
 def _is_private(folder: Path) -> bool:

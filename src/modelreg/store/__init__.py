@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from modelreg.errors import UsageError
-from modelreg.store.protocol import Copier, Entry, Store
+from modelreg.store.protocol import Copier, Entry, Fetcher, Store
 
-__all__ = ["Copier", "Entry", "SettingsOf", "Store", "open_store"]
+__all__ = ["Copier", "Entry", "Fetcher", "SettingsOf", "Store", "open_store"]
 
 
 SettingsOf = Callable[[str, Mapping[str, type]], dict[str, Any]]

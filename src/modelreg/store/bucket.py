@@ -1,5 +1,6 @@
 """What S3 and GCS have in common: where a bucket's registry is, and how its transfers are cut up."""
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ LANES = 10
 
 PARTS = 6
 """How many parts of a large file travel at once."""
+
+ARRIVING = min(PARTS, (os.cpu_count() or 1) + 2)
+"""How many parts of a large file are fetched at once: more than the processor keeps up with make it slower."""
 
 PART = 8 * CHUNK
 """How much of a large file one request carries. Memory holds `PARTS` times that, or, as the SDKs copy it, twice."""

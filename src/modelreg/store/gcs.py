@@ -1,11 +1,11 @@
 """A GCS bucket as a store."""
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,9 +14,10 @@ from modelreg.digest import Piece, Poured, pour
 from modelreg.errors import KeyAbsentError, ModelregError, StoreError
 from modelreg.files import pieces
 from modelreg.parallel import ahead
+from modelreg.store.arriving import Arrival
 from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
 from modelreg.store.parts import Parts, cut, part_size
-from modelreg.store.protocol import Copier, Entry, Store
+from modelreg.store.protocol import Copier, Entry, Fetcher, Store
 
 if TYPE_CHECKING:
     from modelreg.store.gcs_client import Bucket
@@ -118,12 +119,34 @@ class GCSStore:
         yield from first
         if sum(map(len, first)) < PART:
             return
+        offsets = range(start + PART, self._size(key), PART)
+        for chunks in ahead(lambda offset: self._range(key, offset, offset + PART), offsets, PARTS):
+            yield from chunks
+
+    def fetcher(self) -> Fetcher:
+        """Return what fetches a large object in parts, several at once."""
+        return self._fetch
+
+    def _fetch(
+        self, key: str, target: int, start: int, end: int, progress: Callable[[int], None]
+    ) -> Generator[int, None, None]:
+        arrival = Arrival(target, progress)
+        begin = min(start + PART, end)
+        reached = arrival.write((start, partial(self._range, key, start, begin)))
+        yield reached
+        if reached == begin < end:
+            end = min(end, self._size(key))
+            yield from arrival.write_all(
+                (offset, partial(self._range, key, offset, min(offset + PART, end)))
+                for offset in range(begin, end, PART)
+            )
+
+    def _size(self, key: str) -> int:
         with self._translated("read", key):
             blob = self.blob(key)
             blob.reload(retry=self.retry)
-        offsets = range(start + PART, blob.size, PART)
-        for chunks in ahead(lambda offset: self._range(key, offset, offset + PART), offsets, PARTS):
-            yield from chunks
+        size: int = blob.size
+        return size
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """Yield every key that begins with `prefix`, sorted, with its size."""

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from modelreg.digest import CHUNK, Poured, pour
 from modelreg.errors import AccessDeniedError, KeyAbsentError, KeyExistsError, StoreError
 from modelreg.files import pieces
-from modelreg.store.protocol import Copier, Entry, Store
+from modelreg.store.protocol import Copier, Entry, Fetcher, Store
 
 STAGING = ".tmp"
 """The folder, in the root, of files being written. No key begins with it."""
@@ -86,6 +86,10 @@ class LocalStore:
             file.seek(start)
             while piece := file.read(CHUNK):
                 yield piece
+
+    def fetcher(self) -> Fetcher | None:
+        """Return None: a disk is read in order."""
+        return None
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """Yield every key that begins with `prefix`, sorted, with its size."""

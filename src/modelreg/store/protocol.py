@@ -1,6 +1,6 @@
 """What a store can do. It knows keys and bytes, and nothing of models."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -21,6 +21,9 @@ class Entry(NamedTuple):
 
 Copier = Callable[[str, str, int], bool]
 """Copies what lies at a key of another store, with its size in bytes, to a key here; see `Store.copier`."""
+
+Fetcher = Callable[[str, int, int, int, Callable[[int], None]], Generator[int, None, None]]
+"""Writes what lies at a key into an open file; see `Store.fetcher`."""
 
 
 class Store(Protocol):
@@ -89,6 +92,18 @@ class Store(Protocol):
 
         Raises:
             KeyAbsentError: nothing lies there; raised when the first piece is asked for.
+        """
+        ...
+
+    def fetcher(self) -> Fetcher | None:
+        """Return what writes the bytes at a key into a file, each at its own place, several parts at once.
+
+        It takes the key, the file's descriptor, the byte to begin with, the byte to stop before, and what is told of
+        each piece's length, from any thread. It yields, rising, up to where the file holds every byte; beyond, there
+        may be gaps until it ends, and after a failure. What lies at the key may end before it was told to stop. Until
+        it is closed, the file is written to. It raises what `stream` does, and OSError where the file cannot be.
+
+        Returns None where a stream is as quick.
         """
         ...
 

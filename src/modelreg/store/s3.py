@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from modelreg.digest import Piece, Poured
 from modelreg.errors import ModelregError, StoreError
 from modelreg.parallel import ahead
+from modelreg.store.arriving import PIECE, Arrival, ranges
 from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
-from modelreg.store.protocol import Copier, Entry, Store
+from modelreg.store.protocol import Copier, Entry, Fetcher, Store
 from modelreg.store.s3_transfer import ATTEMPTS, Range, Upload, code_of, crc32_of, is_transient
 
 if TYPE_CHECKING:
@@ -146,6 +147,23 @@ class S3Store:
             )
             for chunks in ahead(list[Piece], rest, PARTS):
                 yield from chunks
+
+    def fetcher(self) -> Fetcher:
+        """Return what fetches a large object in ranges, several at once."""
+        return self._fetch
+
+    def _fetch(
+        self, key: str, target: int, start: int, end: int, progress: Callable[[int], None]
+    ) -> Generator[int, None, None]:
+        arrival = Arrival(target, progress)
+        with self._translated("read", key):
+            first = Range(self._client, self._at(key) | self._payer, start, min(start + PART, end), PIECE)
+            begin = arrival.write((start, first.__iter__))
+            yield begin
+            yield from arrival.write_all(
+                (offset, Range(self._client, first.wanted, offset, stop, PIECE).__iter__)
+                for offset, stop in ranges(begin, min(end, first.total))
+            )
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """Yield every key that begins with `prefix`, sorted, with its size."""

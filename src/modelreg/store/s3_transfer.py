@@ -12,6 +12,7 @@ from zlib import crc32
 from modelreg.digest import CHUNK, Piece, Poured, pour
 from modelreg.errors import StoreError
 from modelreg.files import pieces
+from modelreg.store.bucket import PART
 from modelreg.store.parts import Parts, cut, part_size
 
 if TYPE_CHECKING:
@@ -28,15 +29,17 @@ _ABSENT = {"NoSuchKey", "NotFound", "404"}
 class Range:
     """The bytes of an object from `start` to `end`, or to its end; asked for again where an answer breaks off.
 
+    piece: read so many bytes at a time; else a whole part is read at once, and cut up.
     total: the object's size, known once the first piece has come. wanted: how to ask for more of the same object.
     """
 
-    def __init__(self, client: "S3Client", wanted: dict[str, Any], start: int, end: int) -> None:
+    def __init__(self, client: "S3Client", wanted: dict[str, Any], start: int, end: int, piece: int = 0) -> None:
         self.total = 0
         self.wanted = wanted
         self._client = client
         self._start = start
         self._end = end
+        self._piece = piece
 
     def __iter__(self) -> Iterator[Piece]:
         """Yield the bytes in pieces of at most a MiB."""
@@ -68,7 +71,8 @@ class Range:
             self.total = answer["ContentLength"] if whole else int(answer["ContentRange"].rpartition("/")[2])
             self.wanted = self.wanted | {"IfMatch": answer["ETag"]}
             # A part is read at once: in small pieces, the system would set memory aside for each of them anew.
-            while self._start < self._end and (data := body.read(CHUNK if whole else self._end - self._start)):
+            most = self._piece or (CHUNK if whole else PART)
+            while self._start < self._end and (data := body.read(min(most, self._end - self._start))):
                 self._start += len(data)
                 yield from cut(data)
 

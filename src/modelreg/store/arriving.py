@@ -1,0 +1,78 @@
+"""A large file on its way down: ranges of it, several at once, each written where it belongs."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from threading import Event
+from typing import TypeAlias
+
+from modelreg.digest import CHUNK, Piece
+from modelreg.parallel import ahead
+from modelreg.store.bucket import ARRIVING, PART
+
+PIECE = CHUNK // 4
+"""How much is read and written at a time: so little that it is still in the processor's cache when it is written."""
+
+_LARGEST = 4 * PART
+
+Part: TypeAlias = tuple[int, Callable[[], Iterable[Piece]]]
+"""Where some bytes of a file begin, and what asks for them."""
+
+
+class Arrival:
+    """A file that is written to at several places at once. progress: told of each piece's length, from any thread."""
+
+    def __init__(self, target: int, progress: Callable[[int], None]) -> None:
+        self._target = target
+        self._progress = progress
+        self._over = Event()
+
+    def write(self, part: Part) -> int:
+        """Write the bytes of one part; return where they end."""
+        offset, ask = part
+        try:
+            for piece in ask():
+                if self._over.is_set():
+                    break
+                self._put(piece, offset)
+                offset += len(piece)
+                self._progress(len(piece))
+        except BaseException:
+            self._over.set()
+            raise
+        return offset
+
+    def write_all(self, parts: Iterable[Part]) -> Iterator[int]:
+        """Write parts that follow each other, several at once; yield the end of each, in order.
+
+        It ends with the first that is shorter than where the next one begins.
+        """
+        with closing(ahead(lambda part: (part[0], self.write(part)), parts, ARRIVING)) as written:
+            try:
+                reached = None
+                for start, end in written:
+                    if reached not in (None, start):
+                        return
+                    reached = end
+                    yield end
+            finally:
+                self._over.set()
+
+    def _put(self, piece: Piece, offset: int) -> None:
+        view = memoryview(piece)
+        while view:
+            done = os.pwrite(self._target, view[:PIECE], offset)
+            view = view[done:]
+            offset += done
+
+
+def ranges(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield where the ranges begin and end that are to be asked for.
+
+    They are large, as each request costs time, and become smaller towards the end, so that all are done at once.
+    """
+    while start < end:
+        size = (end - start) // (3 * ARRIVING * PART) * PART
+        stop = min(start + min(max(size, PART), _LARGEST), end)
+        yield start, stop
+        start = stop
