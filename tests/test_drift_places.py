@@ -49,17 +49,31 @@ RELEASE = Written("pkg", "1.0")
 FILE, ELSEWHERE = "https://example.org/pkg-1.0.whl", "https://elsewhere.example.org/pkg-1.0.whl"
 ORIGIN: Found = {"pkg": (ERROR, "origin")}
 REBUILT: Found = {"pkg": (WARNING, "rebuilt")}
+UNKNOWN: Found = {"pkg": (UNCHECKED, "unknown")}
+NO_RECORD = Spoiled(f"{INFO_FOLDER}/RECORD")
+CONDA = Written("pkg", "1.0", installer="conda")
 
 BUILDS = {
     "rebuilt under its pin": Case((PKG,), (MINE,), REBUILT),
     "rebuilt, and nobody needs it": Case((CORE, PKG), (CORE, MINE), {}, LOADS),
     "the same wheel by pip": Case((PKG,), (PKG,), pip=True),
     "rebuilt, by pip": Case((PKG,), (MINE,), REBUILT, pip=True),
-    "a RECORD that is gone": Case((PKG,), (PKG, Spoiled(f"{INFO_FOLDER}/RECORD"))),
-    "a RECORD that is gone, strictly": Case(
-        (PKG,), (PKG, Spoiled(f"{INFO_FOLDER}/RECORD")), {"pkg": (UNCHECKED, "unknown")}, policy="strict"
+    "a RECORD that is gone": Case((PKG,), (PKG, NO_RECORD), UNKNOWN),
+    "a RECORD that is gone, strictly": Case((PKG,), (PKG, NO_RECORD), UNKNOWN, policy="strict"),
+    "a RECORD that is gone, of what the model imports": Case(
+        (CORE,), (CORE, Spoiled("core-1.0.dist-info/RECORD")), {"core": (UNCHECKED, "unknown")}, LOADS
     ),
-    "a RECORD without digests": Case((PKG,), (PKG, Spoiled(f"{INFO_FOLDER}/RECORD", "pkg.py,,\n"))),
+    "a RECORD that is gone, and nobody needs it": Case((CORE, PKG), (CORE, PKG, NO_RECORD), {}, LOADS),
+    "a RECORD that is gone, and every pin counts": Case(
+        (CORE, PKG), (CORE, PKG, NO_RECORD), UNKNOWN, LOADS, policy="all"
+    ),
+    "a RECORD that conda has not written": Case((PKG,), (CONDA,), {"pkg": (INFO, "unknown")}),
+    "a RECORD that conda has not written, strictly": Case((PKG,), (CONDA,), UNKNOWN, policy="strict"),
+    "an egg-info, which has no RECORD": Case(
+        (PKG,), (Written("pkg", "1.0", folder="pkg-1.0.egg-info", installer=None),), UNKNOWN
+    ),
+    "a RECORD that is gone in training": Case((PKG, NO_RECORD), (PKG,)),
+    "a RECORD without digests": Case((PKG,), (PKG, Spoiled(f"{INFO_FOLDER}/RECORD", "pkg.py,,\n")), UNKNOWN),
     "a RECORD without digests in training": Case((PKG, Spoiled(f"{INFO_FOLDER}/RECORD", "pkg.py,,\n")), (PKG,)),
 }
 ORIGINS = {

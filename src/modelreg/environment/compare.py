@@ -8,7 +8,7 @@ from modelreg.environment.distribution import Duplicate
 from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms, Waiver
-from modelreg.environment.record import TOOLING, Environment, Origin, Package, Platform, Python
+from modelreg.environment.record import MANAGED, TOOLING, Environment, Origin, Package, Platform, Python
 
 _NUMBERS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
 
@@ -150,9 +150,8 @@ class _Look:
         elif wanted.record and found.record and wanted.record != found.record and same_platform:
             # Elsewhere the wheel is another one, and that Python or the platform differs has been said.
             yield self._finding(pin, "rebuilt", wanted.record, found.version)
-        elif self._policy.strict and wanted.record and not found.record and same_platform:
-            reason = "it has no RECORD that says which files were installed"
-            yield replace(self._finding(pin, "unknown", wanted.version, reason), severity=Severity.UNCHECKED)
+        elif wanted.record and not found.record and same_platform and (pin.role.counts or self._policy.all_count):
+            yield self._undigested(pin, found)
 
     def duplicates(self, duplicates: Iterable[Duplicate]) -> Iterator[Finding]:
         for duplicate in duplicates:
@@ -166,6 +165,13 @@ class _Look:
         for package in found:
             if package.name not in self.pins and package.name not in TOOLING:
                 yield Finding(severity, "extra", package.name, None, package.version)
+
+    def _undigested(self, pin: Pin, found: Package) -> Finding:
+        """Return that no RECORD tells of which build a package is; conda and systems often leave none."""
+        reason = "it has no RECORD that says which files were installed, so it may be another build"
+        managed = found.origin is not None and found.origin.kind in MANAGED and not self._policy.strict
+        severity = Severity.INFO if managed else Severity.UNCHECKED
+        return replace(self._finding(pin, "unknown", pin.package.version, reason), severity=severity)
 
     def _finding(self, pin: Pin, kind: str, wanted: str | None, found: str | None) -> Finding:
         name, role = pin.package.name, pin.role
