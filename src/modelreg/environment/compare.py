@@ -93,7 +93,8 @@ def compare(
 def excused(findings: Iterable[Finding], terms: Terms) -> Iterator[Finding]:
     """Yield findings, those among them excused for whose package an exception is in force."""
     for finding in findings:
-        yield _waived(finding, terms.policy.waivers.get(finding.subject), terms.today)
+        name = finding.subject.replace("_", "-")  # as that of a module may be written; a package's is normalised
+        yield _waived(finding, terms.policy.waivers.get(name), terms.today)
 
 
 def same_version(one: str, other: str) -> bool:
@@ -310,8 +311,9 @@ def _waived(finding: Finding, waiver: Waiver | None, today: str) -> Finding:
     """Excuse a finding about a package for which an exception is in force."""
     if waiver is None or today > waiver.until or not _covers(waiver, finding):
         return finding
-    of_package = finding.is_pin or finding.kind == "extra"  # an exception for a package called python excuses no Python
-    if not of_package or finding.severity not in (Severity.ERROR, Severity.WARNING):
+    # An exception for a package called python excuses no Python.
+    may_be = finding.is_pin or finding.kind in ("extra", "standard")
+    if not may_be or finding.severity not in (Severity.ERROR, Severity.WARNING):
         return finding
     return replace(finding, severity=Severity.INFO, note=f"excused until {waiver.until}: {waiver.reason}")
 

@@ -15,6 +15,7 @@ _UNINSTALLABLE: Mapping[str, str] = {
     "machine": "a command cannot change the machine; the model wants {wanted}",
     "libc": "a command cannot change the C library; the model wants {wanted} or newer",
     "shadowed": "{subject} is hidden by {wanted}, which stands earlier on the path; take that off it (PYTHONPATH)",
+    "standard": "{subject} of the standard library is hidden by {wanted}; take that off the path (PYTHONPATH)",
     "extra": "{subject} {found} stays: the command removes nothing; uninstall it",
 }
 _ORIGINS = {"conda": "conda", "distribution": "the system's own packages"}
