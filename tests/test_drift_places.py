@@ -43,6 +43,11 @@ def _archive(url: str, sha256: str | None = None) -> Written:
     return Written("pkg", "1.0", direct_url=direct_url(url=url, archive_info=info))
 
 
+def _damaged(**fields: object) -> Written:
+    return Written("pkg", "1.0", direct_url=direct_url(**fields))
+
+
+DAMAGED = Written("pkg", "1.0", direct_url="{")
 EDITABLE = Written("pkg", "1.0", direct_url=direct_url(url="file:///home/anna/pkg", dir_info={"editable": True}))
 FOLDER = Written("pkg", "1.0", direct_url=direct_url(url="file:///home/anna/pkg", dir_info={}))
 RELEASE = Written("pkg", "1.0")
@@ -92,7 +97,23 @@ ORIGINS = {
     "another file at the same URL": Case((_archive(FILE, "c" * 64),), (_archive(FILE, "d" * 64),), ORIGIN),
     "a release in place of a file": Case((_archive(FILE),), (RELEASE,), ORIGIN),
     "an origin that nobody needs": Case((CORE, RELEASE), (CORE, EDITABLE), {"pkg": (WARNING, "origin")}, LOADS),
-    "a direct_url that is damaged": Case((RELEASE,), (Written("pkg", "1.0", direct_url="{"),)),
+    "a direct_url that is damaged": Case((RELEASE,), (DAMAGED,), UNKNOWN),
+    "a direct_url of no known kind": Case((RELEASE,), (_damaged(url="https://example.org/pkg"),), UNKNOWN),
+    "a direct_url without a commit": Case((_vcs(COMMIT),), (_damaged(url=FILE, vcs_info={"vcs": "git"}),), UNKNOWN),
+    "a direct_url that is damaged, and nobody needs it": Case((CORE, RELEASE), (CORE, DAMAGED), {}, LOADS),
+    "a direct_url that is damaged, and every pin counts": Case(
+        (CORE, RELEASE), (CORE, DAMAGED), UNKNOWN, LOADS, policy="all"
+    ),
+    "a direct_url that is damaged, of another version": Case(
+        (OTHER,), (Written("pkg", "1.0", direct_url="{"),), {"pkg": (ERROR, "version")}
+    ),
+    "a direct_url that is damaged, of the same files": Case(
+        (PKG,), (PKG, Spoiled(f"{INFO_FOLDER}/direct_url.json", "{"))
+    ),
+    "a direct_url that is damaged, of other files": Case(
+        (PKG,), (MINE, Spoiled(f"{INFO_FOLDER}/direct_url.json", "{")), UNKNOWN
+    ),
+    "a direct_url that was damaged in training": Case((DAMAGED,), (RELEASE,)),
 }
 LATIN = "Metadata-Version: 2.1\nName: pkg\nVersion: 1.0\nAuthor: Größe\n\n".encode("latin-1")
 LEAVINGS = {

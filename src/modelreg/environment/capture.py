@@ -18,7 +18,8 @@ class Capture:
     """What an interpreter said: its environment, and what was odd about it.
 
     kind: `venv`, `conda` or `system`. paths: what added to `sys.path`, as in `CaptureNote`; None is unknown.
-    duplicates: distributions that another one of the same name, earlier on the path, hides.
+    duplicates: distributions that another one of the same name, earlier on the path, hides. unplaced: the packages of
+    which it cannot be told where they came from, by name.
     Of this machine, and never recorded: prefix, where the environment lies; interpreter, what was asked;
     places, the folder or file of each package's metadata, by name; search, its `sys.path`; editable, the folder that
     each editable package is imported from, by name.
@@ -34,6 +35,7 @@ class Capture:
     places: Mapping[str, str] = field(default_factory=dict)
     search: tuple[str, ...] = ()
     editable: Mapping[str, str] = field(default_factory=dict)
+    unplaced: frozenset[str] = frozenset()
 
     def record_digest(self, package: Package) -> str | None:
         """Return the digest of what a package installed, read now; None where nothing says what it installed."""
@@ -115,9 +117,10 @@ def _made_of(facts: Mapping[str, Any], interpreter: Path, *, whole: bool) -> Cap
 
         environment = with_conda(environment, Path(prefix), found.places)
     remarks = (*found.remarks, *(_ADDED[path] for path in facts["paths"] if path in _ADDED))
-    paths, search, dirs = tuple(facts["paths"]), tuple(facts["search"]), found.editable
+    paths, search = tuple(facts["paths"]), tuple(facts["search"])
     return Capture(
-        *(environment, kind, prefix, remarks, paths, found.duplicates, interpreter, found.places, search, dirs)
+        *(environment, kind, prefix, remarks, paths, found.duplicates, interpreter),
+        *(found.places, search, found.editable, found.unplaced),
     )
 
 

@@ -147,7 +147,7 @@ def check(
     if not isinstance(capture, Capture):
         return _lock_report(reference, expected, capture, terms)
     found = _whole(expected, capture, terms)
-    comparison = compare(expected, found, terms, capture.duplicates)
+    comparison = compare(expected, found, terms, capture.duplicates, unplaced=capture.unplaced)
     comparison = comparison.with_findings(excused(hidden_findings(expected, capture, comparison), terms))
     if terms.deep or (expected.imports is not None and comparison.findings):
         # Imported here: where everything fits it is not needed.
