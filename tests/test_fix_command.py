@@ -81,6 +81,14 @@ def test_what_no_command_puts_right_is_said() -> None:
     assert strict == Fix((), ("extra 1 stays: the command removes nothing; uninstall it",))
 
 
+def test_of_what_could_not_be_checked_it_is_said_that_no_command_helps() -> None:
+    wanted = replace(WANTED, packages=(replace(ALPHA, record="a" * 64),))
+    fix = fixed(ALPHA, wanted=wanted)
+    assert fix.command == ()
+    [remark] = fix.remarks
+    assert remark.startswith("alpha could not be checked, so no command is known that puts it right: it has no RECORD")
+
+
 def test_models_that_contradict_each_other_are_told_apart() -> None:
     other = replace(WANTED, packages=(replace(ALPHA, version="2.0"), BETA))
     found = replace(WANTED, packages=())
@@ -180,3 +188,70 @@ def test_an_environment_that_uv_made_is_put_right_with_uv_even_if_it_has_pip(
     configuration.write_text(f"{configuration.read_text(encoding='utf-8')}uv = 0.9\n", encoding="utf-8")
     assert quick(*arguments).out.startswith("uv pip install --python ")
     shutil.rmtree(place.site / "pip-26.3.dist-info")
+
+
+HIDING: dict[str, tuple[tuple[str, ...], dict[str, str], str, str]] = {
+    "another version, and the right one is there": (("alpha==1.0",), {"alpha": "3.0"}, "", "alpha is imported from "),
+    "another version, and none is there": ((), {"alpha": "3.0"}, "alpha==1.0", "alpha is imported from "),
+    "another version, and a third one is there": (
+        ("alpha==2.0+cpu",),
+        {"alpha": "3.0"},
+        "alpha==1.0",
+        "alpha is imported from ",
+    ),
+    "a bare module": (("alpha==1.0",), {"alpha": ""}, "", "alpha is hidden by "),
+    "a bare module, and another version is there": (
+        ("alpha==3.0",),
+        {"alpha": ""},
+        "alpha==1.0",
+        "alpha is hidden by ",
+    ),
+    "a module of the standard library": (
+        ("alpha==1.0",),
+        {"colorsys": ""},
+        "",
+        "colorsys of the standard library is hidden by ",
+    ),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the line is quoted for a POSIX shell")
+@pytest.mark.parametrize(("there", "ahead", "installed", "said"), HIDING.values(), ids=HIDING)
+def test_what_hides_a_package_has_to_go_and_only_what_is_wrong_below_it_is_installed(
+    there: tuple[str, ...],
+    ahead: dict[str, str],
+    installed: str,
+    said: str,
+    run: Run,
+    quick: Run,
+    wheels: Path,
+    tmp_path: Path,
+    uv: Path,
+) -> None:
+    model = tmp_path / "model.pkl"
+    model.write_bytes(b"N.")
+    trained, place = make_place(tmp_path / "trained"), make_place(tmp_path / "serving")
+    install = (str(uv), "pip", "install", "-q", "--no-index", "-f", str(wheels), "-p")
+    subprocess.run([*install, str(trained.python), "alpha==1.0"], check=True)
+    assert quick("register", str(model), "fraud", "--python", str(trained.folder)).code == 0
+    if there:
+        subprocess.run([*install, str(place.python), *there], check=True)
+    hiding = tmp_path / "hiding"
+    hiding.mkdir()
+    for name, version in ahead.items():
+        hiding.joinpath(f"{name}.py").write_text("OTHER = 1\n", encoding="utf-8")
+        if version:
+            add(hiding, name, version)
+    arguments = ("verify-env", "fraud", "--python", str(place.folder))
+    ran = run(*arguments, "--fix-command", PYTHONPATH=str(hiding))
+    assert ran.code == 3
+    assert shlex.split(ran.out)[-1:] == ([installed] if installed else [])
+    remark = ran.err.replace("\n", " ")
+    assert f"{said}{hiding}" in remark
+    assert "PYTHONPATH" in remark
+    if installed:
+        environ = {**os.environ, "PATH": f"{uv.parent}{os.pathsep}{os.environ['PATH']}"}
+        environ |= {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels)}
+        subprocess.run(ran.out, shell=True, env=environ, check=True, capture_output=True)
+    again = quick(*arguments)
+    assert again.code == 0, again.out
