@@ -326,7 +326,7 @@ def _waived(finding: Finding, waiver: Waiver | None, today: str) -> Finding:
     if waiver is None or today > waiver.until or not _covers(waiver, finding):
         return finding
     # An exception for a package called python excuses no Python.
-    may_be = finding.is_pin or finding.kind in ("extra", "standard")
+    may_be = finding.is_pin or finding.kind in ("extra", "standard", "library")
     if not may_be or finding.severity not in (Severity.ERROR, Severity.WARNING):
         return finding
     return replace(finding, severity=Severity.INFO, note=f"excused until {waiver.until}: {waiver.reason}")

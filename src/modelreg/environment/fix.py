@@ -18,6 +18,7 @@ _UNINSTALLABLE: Mapping[str, str] = {
     "shadowed": "{subject} is hidden by {wanted}, which stands earlier on the path; take that off it (PYTHONPATH)",
     "standard": "{subject} of the standard library is hidden by {wanted}; take that off the path (PYTHONPATH)",
     "unknown": "{subject} could not be checked, so no command is known that puts it right: {found}",
+    "library": "{subject} is conda's to install; the model was made with {wanted}",
     "extra": "{subject} {found} stays: the command removes nothing; uninstall it",
 }
 _AHEAD = (
