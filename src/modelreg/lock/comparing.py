@@ -93,7 +93,7 @@ def _finding(name: str, reason: str, pin: Pin | None, terms: Terms) -> Finding:
 
 
 def _at(loose: Loose) -> str:
-    return f"{loose.where[0]}, line {loose.where[1]}"
+    return " and ".join(f"{file}, line {line}" for file, line in (loose.where, *loose.others))
 
 
 def _is_about_a_build(finding: Finding) -> bool:

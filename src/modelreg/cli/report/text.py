@@ -65,7 +65,8 @@ def summary(comparison: "Comparison") -> list[str]:
     group = f", group {terms.group}" if terms.group else ""
     counted = count_text(comparison.compared, "package")
     beside = "" if comparison.unsaid else ", Python and the platform"
-    lines = [f"{counted} ({levels}){beside} were compared; policy {terms.policy}{group}"]
+    verb = "was" if comparison.compared == 1 and not beside else "were"
+    lines = [f"{counted} ({levels}){beside} {verb} compared; policy {terms.policy}{group}"]
     if not levels:
         lines = [f"no package was compared; policy {terms.policy}{group}"]
     lines += comparison.unsaid
