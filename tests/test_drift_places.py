@@ -1,6 +1,5 @@
 """Drift that a version does not show: builds, origins, duplicates, shadowing, and what other installers leave."""
 
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from drift_places import (
     verified,
     wheel,
 )
+from git_project import git, make_project
 
 from modelreg import Capture, Platform, Python, Registry
 
@@ -209,58 +209,16 @@ def test_a_file_that_was_edited_in_place_is_found_by_a_deep_look(beside: Registr
     assert findings(beside.verify_env(version, python=made.python, deep=True)) == {"pkg": (ERROR, "files")}
 
 
-BACKEND = """
-import zipfile
-def _wheel(folder, path, text):
-    name = "ours-1.0-py3-none-any.whl"
-    info = "ours-1.0.dist-info"
-    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
-        wheel.writestr(path, text)
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: ours\\nVersion: 1.0\\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(f"{info}/RECORD", "")
-    return name
-def build_wheel(folder, *_, **__):
-    return _wheel(folder, "ours.py", open("ours.py").read())
-def build_editable(folder, *_, **__):
-    import os
-    return _wheel(folder, "ours.pth", os.getcwd())
-"""
-PROJECT = """[build-system]
-requires = []
-build-backend = "backend"
-backend-path = ["."]
-[project]
-name = "ours"
-version = "1.0"
-"""
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project in a git repository of two commits, with a build backend of its own."""
-    folder = tmp_path / "ours"
-    folder.mkdir()
-    for name, text in (("pyproject.toml", PROJECT), ("backend.py", BACKEND), ("ours.py", "ANSWER = 1\n")):
-        folder.joinpath(name).write_text(text)
-    _git(folder, "init", "-q")
-    _git(folder, "add", ".")
-    _git(folder, "commit", "-qm", "one")
-    folder.joinpath("ours.py").write_text("ANSWER = 2\n")
-    _git(folder, "commit", "-qam", "two")
-    return folder
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    author = ("-c", "user.name=Anna", "-c", "user.email=anna@example.org", "-c", "commit.gpgsign=false")
-    command = ["git", "-C", str(folder), *author, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return make_project(tmp_path / "ours")
 
 
 def test_what_an_installer_says_of_a_repository_and_of_an_editable_folder_is_compared(
     project: Path, beside: Registry, model: Path
 ) -> None:
-    one, two = _git(project, "rev-parse", "HEAD~1"), _git(project, "rev-parse", "HEAD")
+    one, two = git(project, "rev-parse", "HEAD~1"), git(project, "rev-parse", "HEAD")
     first, second = (f"ours @ git+{project.as_uri()}@{commit}" for commit in (one, two))
     version = beside.register(model, "fraud", python=place((f"-r {_asked(project, first)}",)).python).version
     assert beside.verify_env(version, python=place((f"-r {_asked(project, first)}", PKG)).python).fits
