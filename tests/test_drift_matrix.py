@@ -17,8 +17,8 @@ from git_project import git, make_project
 from modelreg import Capture, Registry
 from modelreg.registry.verify import EnvironmentReport
 
-PKG = wheel("pkg", "1.0", "below", pkg____init__="", pkg__mod="class Thing: pass\n")
-REBUILT = wheel("pkg", "1.0", "below", pkg____init__="", pkg__mod="class Thing: pass  # built here\n")
+PKG = wheel("pkg", "1.0", "below", pkg__mod="class Thing: pass\n")
+REBUILT = wheel("pkg", "1.0", "below", pkg__mod="class Thing: pass  # built here\n")
 BELOW, OTHER_BELOW = wheel("below", "1.3.2"), wheel("below", "1.4.2")
 CPU, CUDA = wheel("torchish", "1.2+cpu"), wheel("torchish", "1.2+cu121")
 NEEDS = ("pkg.mod:Thing", "below:BUILD", "torchish:BUILD", "ours:ANSWER")
