@@ -92,7 +92,8 @@ def faulty(upstream: int, *faults: Fault) -> Iterator[FaultProxy]:
         assert task is not None
         connections.add(task)
         try:
-            await _Connection(proxy).serve(reader, writer)
+            with contextlib.suppress(asyncio.CancelledError):  # asyncio of Python 3.11 would report it
+                await _Connection(proxy).serve(reader, writer)
         finally:
             connections.remove(task)
 
