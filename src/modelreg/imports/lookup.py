@@ -3,16 +3,18 @@
 What is said to be gone is gone: whatever could be there by means that cannot be seen from the files is unknown.
 """
 
-import mmap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from modelreg.imports.definitions import Definitions, defines_plainly, definitions
+from modelreg.imports.bindings import binds_plainly, imports_all
 from modelreg.imports.finder import Absent, Finder, Found
 from modelreg.records import Imports
+
+if TYPE_CHECKING:
+    from modelreg.imports.definitions import Definitions
 
 _LARGEST = 64 * 1024 * 1024
 """Bytes of the largest extension module that is searched."""
@@ -33,8 +35,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(NamedTuple):
     """What became of one global. name: empty where the module alone is named. missing: the module that is not there."""
 
     module: str
@@ -120,19 +121,19 @@ class _Code:
         source = self.finder.source(found.path) if found.path is not None else None
         if source is None:
             return State.UNKNOWN
-        if not rest and defines_plainly(source, first):
+        if not rest and binds_plainly(source, first):
             return State.EXISTS
+        if imports_all(source):
+            return State.UNKNOWN
         defined = self._defined(module, found, source)
         if defined is None:
             return State.UNKNOWN
         if first in defined.names:
             return self._attribute(defined, first, rest, depth) if rest else State.EXISTS
-        if any(self._star_has(star, first, depth + 1) for star in defined.stars):
-            return State.UNKNOWN if rest else State.EXISTS
-        uncertain = defined.dynamic or defined.stars or first in defined.mentioned
+        uncertain = defined.dynamic or first in defined.mentioned
         return State.UNKNOWN if uncertain or self._submodule(module, first) is not None else State.GONE
 
-    def _attribute(self, defined: Definitions, first: str, rest: str, depth: int) -> State:
+    def _attribute(self, defined: "Definitions", first: str, rest: str, depth: int) -> State:
         """Tell whether something below a name is there; what a class inherits or is given, nobody can see here."""
         if rest in defined.classes.get(first, ()):
             return State.EXISTS
@@ -142,23 +143,11 @@ class _Code:
             return state if state is State.EXISTS else State.UNKNOWN
         return State.UNKNOWN
 
-    def _star_has(self, module: str, name: str, depth: int) -> bool:
-        """Tell whether `import *` of a module takes a name for certain."""
-        found = self.finder.find(module)
-        if isinstance(found, Absent) or found.kind != "source" or found.path is None or depth > _DEEPEST:
-            return False
-        source = self.finder.source(found.path)
-        defined = self._defined(module, found, source) if source is not None else None
-        if defined is None:
-            return False
-        return name in defined.exported or (
-            "__all__" not in defined.names
-            and not name.startswith("_")
-            and any(self._star_has(star, name, depth + 1) for star in defined.stars)
-        )
-
-    def _defined(self, module: str, found: Found, source: bytes) -> Definitions | None:
+    def _defined(self, module: str, found: Found, source: bytes) -> "Definitions | None":
         if module not in self._definitions:
+            # Imported here: most names are plain to see without it.
+            from modelreg.imports.definitions import definitions
+
             self._definitions[module] = definitions(source, module, is_package=found.folders is not None)
         return self._definitions[module]
 
@@ -172,6 +161,9 @@ class _Code:
 
 def _in_binary(path: Path, first: bytes, rest: bytes) -> State:
     """Tell whether an extension module has a name, and what is below it, by the text in it."""
+    # Imported here: few models name anything of one.
+    import mmap
+
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             if len(data) > _LARGEST:

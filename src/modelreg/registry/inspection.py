@@ -15,46 +15,50 @@ _ENDS = (".py,", "/__init__.py,", ".cpython-", ".abi3.", ".cp")
 """How the path of a module goes on in a RECORD."""
 
 
-def code_findings(expected: Expected, capture: Capture, differences: Sequence[Finding]) -> Iterator[Finding]:
+def code_findings(
+    expected: Expected, capture: Capture, terms: Terms, differences: Sequence[Finding]
+) -> Iterator[Finding]:
     """Yield what the model's files name and the environment does not have any more.
 
-    Only code that may be another is looked up: of packages that differ, and Python's own where that differs. A package
-    that is missing altogether has been told.
+    A package that is missing altogether has been told. Of Python's own modules, where Python is the same, only whether
+    they are there is looked up: some systems leave a part of them out.
     """
     imports = expected.imports
-    if imports is None or not capture.search or not differences:
+    if imports is None or not capture.search:
         return
-    suspected = _suspected(imports, differences)
-    if not suspected.names:
+    wanted = _looked_up(imports, expected.pins(expected.group(terms.group)), differences)
+    if not wanted.names:
         return
-    # Imported here: where nothing differs, which is the usual case, it is not needed.
+    # Imported here: many models name nothing.
     from modelreg.imports.lookup import State, look_up
 
     gone: dict[str, list[str]] = {}
     owners: dict[str, str] = {}
-    for found in look_up(suspected, capture.search):
+    for found in look_up(wanted, capture.search):
         if found.state is State.GONE:
             gone.setdefault(str(found), []).append(f"{found.module}.{found.name}".rstrip("."))
             owners[str(found)] = (imports.packages or {}).get(found.module) or found.module.partition(".")[0]
     for clause, names in gone.items():
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        wanted = f"{', '.join(names[:_SHOWN])}{more}"
-        yield Finding(Severity.ERROR, "code", owners[clause], wanted, clause)
+        wanted_names = f"{', '.join(names[:_SHOWN])}{more}"
+        yield Finding(Severity.ERROR, "code", owners[clause], wanted_names, clause)
 
 
-def _suspected(imports: Imports, differences: Sequence[Finding]) -> Imports:
+def _looked_up(imports: Imports, pins: Collection[str], differences: Sequence[Finding]) -> Imports:
     absent = {finding.subject for finding in differences if finding.kind == "missing"}
-    differing = {finding.subject for finding in differences if finding.is_pin} - absent
-    python = any(finding.subject == "python" for finding in differences)
+    is_python_other = any(finding.subject == "python" for finding in differences)
+    owners = imports.packages
 
-    def is_suspected(module: str) -> bool:
-        owner = (imports.packages or {}).get(module)
+    def names_of(module: str, names: tuple[str, ...]) -> tuple[str, ...] | None:
+        owner = None if owners is None else owners.get(module)
         if owner is not None:
-            return owner in differing
-        return python or (imports.packages is None and bool(differing))
+            return names if owner in pins and owner not in absent else None
+        if owners is None:  # nobody knows whose it is
+            return None if absent else names
+        return names if is_python_other else ()
 
-    names = {module: names for module, names in imports.names.items() if is_suspected(module)}
-    return replace(imports, names=names)
+    found = {module: names_of(module, names) for module, names in imports.names.items()}
+    return replace(imports, names={module: names for module, names in found.items() if names is not None})
 
 
 def file_findings(

@@ -149,11 +149,11 @@ def check(
     found = _whole(expected, capture, terms)
     comparison = compare(expected, found, terms, capture.duplicates)
     comparison = comparison.with_findings(excused(hidden_findings(expected, capture, comparison), terms))
-    if terms.deep or (expected.imports is not None and comparison.findings):
-        # Imported here: where everything fits it is not needed.
+    if terms.deep or expected.imports is not None:
+        # Imported here: of many models nothing is known to look for.
         from modelreg.registry.inspection import code_findings, file_findings
 
-        more = [*code_findings(expected, capture, comparison.findings)]
+        more = [*code_findings(expected, capture, terms, comparison.findings)]
         more += file_findings(expected, capture, terms, comparison.findings)
         comparison = comparison.with_findings(more)
     return EnvironmentReport(reference, comparison, capture, wanted=_wanted(expected, comparison))
