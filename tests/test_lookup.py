@@ -85,6 +85,7 @@ UNKNOWN = {
     "is made on demand": "def __getattr__(name):\n    return 1\n",
     "may be entered": "globals()['Th' + 'ing'] = 1\n",
     "may be set": "import sys\nsetattr(sys.modules[__name__], 'Th' + 'ing', 1)\n",
+    "may be set from elsewhere": "def add(kind):\n    import pkg\n    setattr(pkg, kind.__name__, kind)\n",
     "may be run": "exec('Th' + 'ing = 1')\n",
     "may come with all of an extension module": "from ._native import *\n",
     "may come with all of what is not there": "from absent import *\n",
@@ -200,6 +201,12 @@ def test_what_no_package_provided_where_the_model_was_made_is_unknown(tmp_path: 
     assert _states(Imports({"__main__": ("feature",)}, {}, complete=True), tmp_path) == [State.UNKNOWN]
 
 
+def test_distutils_may_be_that_of_setuptools(tmp_path: Path) -> None:
+    names = Imports({"distutils.version": ("LooseVersion",)}, {}, complete=True, packages={}, missing=())
+    _write(tmp_path, {"distutils/__init__.py": "", "distutils/version.py": ""})
+    assert _states(names, tmp_path) == [State.UNKNOWN]
+
+
 def test_where_nobody_knows_who_provided_a_module_only_what_lacks_in_a_package_is_gone(tmp_path: Path) -> None:
     _write(tmp_path, {"pkg/__init__.py": ""})
     names = Imports({"features": ("Thing",), "pkg.below": ("Thing",)}, {}, complete=True)
@@ -215,10 +222,9 @@ def test_a_bare_name_that_cython_pickles_under_is_unknown(tmp_path: Path) -> Non
 BINARIES = {
     "its name": (b"\0__pyx_unpickle_Loss\0", State.EXISTS),
     "another function of the kind": (b"\0__pyx_unpickle_Other\0", State.GONE),
-    "compressed names, but functions of the kind": (b"\0__pyx_unpickle_Other\0CYTHON_COMPRESS_STRINGS", State.GONE),
-    "nothing of the kind": (b"\0__pyx_capi__\0", State.GONE),
-    "compressed names": (b"\0__pyx_capi__\0CYTHON_COMPRESS_STRINGS=1", State.UNKNOWN),
-    "all of another module": (b"\0__pyx_capi__\0from-import-* object", State.UNKNOWN),
+    "nothing of the kind": (b"\0__pyx_capi__\0cline_in_traceback\0", State.GONE),
+    "names that Cython has compressed": (b"\0__pyx_capi__\0__name__\0", State.UNKNOWN),
+    "all of another module": (b"\0cline_in_traceback\0from-import-* object", State.UNKNOWN),
     "no sign of Cython": (b"\0PyInit_loss\0", State.UNKNOWN),
     "nothing": (b"", State.UNKNOWN),
 }

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-_DYNAMIC_NAMES = frozenset({"globals", "vars", "locals", "exec", "__import__", "modules", "global_enum"})
+_DYNAMIC_NAMES = frozenset({"globals", "vars", "locals", "exec", "setattr", "__import__", "modules", "global_enum"})
 _DYNAMIC_ATTRIBUTES = frozenset({"modules", "f_globals", "global_enum", "_convert", "_convert_"})
 
 

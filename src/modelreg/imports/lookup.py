@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 _LARGEST = 64 * 1024 * 1024
 """Bytes of the largest extension module that is searched."""
-_CYTHON = b"__pyx_"
-"""What stands in every extension module that Cython made; others may leave their names to a library beside them."""
+_TABLE = b"cline_in_traceback"
+"""What stands among the names of an extension module of Cython's, unless they are compressed, as from Cython 3.2."""
 _UNPICKLE = b"__pyx_unpickle_"
 """How the functions begin whose names Cython never compresses."""
-_HIDES = (b"CYTHON_COMPRESS_STRINGS", b"from-import-*")
-"""What stands in one of Cython's whose names may be compressed (from 3.2), or come from another module."""
+_ALL = b"from-import-*"
+"""What stands in one of Cython's that may have names of another module's."""
+_REPLACED = "distutils"
+"""What setuptools puts its own in the place of, when Python starts."""
 _DEEPEST = 20  # modules that a name is followed through
 
 
@@ -63,7 +65,7 @@ def look_up(imports: Imports, search: Sequence[str]) -> Iterator[Lookup]:
 
 
 def _look_up(code: "_Code", imports: Imports, module: str, name: str) -> Lookup:
-    if module == "__main__" or module in (imports.missing or ()):
+    if module.partition(".")[0] in ("__main__", _REPLACED) or module in (imports.missing or ()):
         return Lookup(module, name, State.UNKNOWN)
     there, called = _of_python_3(module, name)
     found = code.finder.find(there)
@@ -172,7 +174,7 @@ def _in_binary(path: Path, first: bytes, rest: bytes) -> State:
                 return State.EXISTS if data.find(rest) >= 0 else State.UNKNOWN
             if first.startswith(_UNPICKLE) and data.find(_UNPICKLE) >= 0:
                 return State.GONE
-            told = data.find(_CYTHON) >= 0 and not any(data.find(mark) >= 0 for mark in _HIDES)
+            told = data.find(_TABLE) >= 0 > data.find(_ALL)
             return State.GONE if told else State.UNKNOWN
     except (OSError, ValueError):
         return State.UNKNOWN
