@@ -28,11 +28,12 @@ class Places:
         self._folder = folder
         self._uv = uv
 
-    def make(self, name: str, version: str, modules: Mapping[str, str]) -> Place:
+    def make(self, name: str, version: str, modules: Mapping[str, str], *needed: Path) -> Place:
         place = make_place(self._folder / name)
-        wheel = make_wheel(self._folder / f"{name}-wheels", "pkg", version, modules=modules)
+        requires = tuple(wheel.name.partition("-")[0] for wheel in needed)
+        wheel = make_wheel(self._folder / f"{name}-wheels", "pkg", version, modules=modules, requires=requires)
         made = [str(self._uv), "pip", "install", "--offline", "--no-config", "--quiet", "--link-mode", "copy"]
-        subprocess.run([*made, "--python", str(place.python), str(wheel)], check=True)
+        subprocess.run([*made, "--python", str(place.python), str(wheel), *map(str, needed)], check=True)
         return place
 
 
@@ -106,6 +107,22 @@ def test_a_module_of_python_s_own_that_is_not_there_is_named(trained: Place, bes
     search = tuple(str(tmp_path / "lib") if entry == str(library) else entry for entry in here.search)
     (found,) = beside.verify_env("sound", environment=replace(here, search=search)).findings
     assert "there is no module wave" in str(found)
+
+
+def test_a_package_that_the_model_needs_without_naming_it_is_more_than_its_metadata(
+    places: Places, beside: Registry, tmp_path: Path
+) -> None:
+    modules = {"dep/__init__.py": "", "_dep_native.cpython-311-x86_64-linux-gnu.so": "", "tests/__init__.py": ""}
+    place = places.make("needing", "1.0", OLD, make_wheel(tmp_path / "wheels", "dep", "1.0", modules=modules))
+    Path("model.pkl").write_bytes(PICKLE)
+    beside.register("model.pkl", "fraud", python=place.python)
+    shutil.rmtree(place.site / "tests")  # which nothing needs, and slimmed images leave out
+    assert beside.verify_env("fraud", python=place.python).fits
+    shutil.rmtree(place.site / "dep")
+    place.site.joinpath("_dep_native.cpython-311-x86_64-linux-gnu.so").unlink()
+    (found,) = beside.verify_env("fraud", python=place.python).findings
+    assert (found.severity, found.subject) == (Severity.ERROR, "dep")
+    assert str(found).endswith(": _dep_native.cpython-311-x86_64-linux-gnu.so is missing, dep is missing")
 
 
 def test_deep_finds_an_edit_that_nothing_else_shows(trained: Place, run: Run) -> None:

@@ -1,5 +1,6 @@
 """What is found by looking into the files of an environment: code that is gone, and files that were changed."""
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Terms
 from modelreg.records import Imports
+from modelreg.registry.hidden import COMMON
 
 _SHOWN = 3  # files that a sentence names
 _ENDS = (".py,", "/__init__.py,", ".cpython-", ".abi3.", ".cp")
@@ -59,6 +61,48 @@ def _looked_up(imports: Imports, pins: Collection[str], differences: Sequence[Fi
 
     found = {module: names_of(module, names) for module, names in imports.names.items()}
     return replace(imports, names={module: names for module, names in found.items() if names is not None})
+
+
+def emptied_findings(
+    expected: Expected, capture: Capture, terms: Terms, differences: Sequence[Finding]
+) -> Iterator[Finding]:
+    """Yield the packages that count of which metadata is left and a module or package at the top is gone.
+
+    Told from their RECORD. Editable packages lie elsewhere, and what was told of already is passed over.
+    """
+    if not capture.search:  # an image's files are not looked at
+        return
+    told = {finding.subject for finding in differences if finding.kind in ("missing", "code", "files")}
+    pins = expected.pins(expected.group(terms.group))
+    here: dict[Path, frozenset[str]] = {}
+    for package in capture.environment.packages:
+        pin, place = pins.get(package.name), capture.places.get(package.name)
+        editable = package.origin is not None and package.origin.kind == "editable"
+        if pin is None or place is None or editable or package.name in told or pin.role is Role.TOOLING:
+            continue
+        if pin.role.counts or terms.policy.all_count:
+            metadata = Path(place)
+            gone = sorted(_tops(metadata) - _names_in(metadata.parent, here))
+            if gone:
+                said = ", ".join(f"{name} is missing" for name in gone[:_SHOWN])
+                yield Finding(Severity.ERROR, "files", package.name, package.version, said)
+
+
+def _tops(metadata: Path) -> frozenset[str]:
+    """Return the modules and packages that a RECORD has at the top, as the files and folders that they are."""
+    try:
+        record = (metadata / "RECORD").read_bytes()
+    except OSError:
+        return frozenset()
+    tops = {line.partition(b",")[0].partition(b"/")[::2] for line in record.splitlines() if line[:1] not in b'".'}
+    names = {top.decode("utf-8", "replace") for top, below in tops if below or top.endswith((b".py", b".so", b".pyd"))}
+    return frozenset(name for name in names - COMMON if not name.endswith((".dist-info", ".data", "__pycache__")))
+
+
+def _names_in(folder: Path, known: dict[Path, frozenset[str]]) -> frozenset[str]:
+    if folder not in known:
+        known[folder] = frozenset(os.listdir(folder))  # noqa: PTH208  # pathlib takes ten times as long
+    return known[folder]
 
 
 def file_findings(
