@@ -1,7 +1,7 @@
 """What is found by looking into the files of an environment: code that is gone, and files that were changed."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,7 +133,7 @@ def file_findings(
             yield Finding(severity, "unhashed", found.package, None, reason)
 
 
-def _deep(pins: dict[str, Pin], *, all_count: bool) -> Collection[str]:
+def _deep(pins: Mapping[str, Pin], *, all_count: bool) -> Collection[str]:
     if all_count:
         return {name for name, pin in pins.items() if pin.role is not Role.TOOLING}
     critical = {name for name, pin in pins.items() if pin.role is Role.LOAD_CRITICAL}
