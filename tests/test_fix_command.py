@@ -19,6 +19,7 @@ from modelreg.environment import fix as fixing
 from modelreg.environment.capture import capture
 from modelreg.environment.compare import compare
 from modelreg.environment.expected import Expected
+from modelreg.environment.finding import Finding, Severity
 from modelreg.environment.fix import Fix
 from modelreg.environment.interpreter import find_interpreter
 from modelreg.environment.policy import Policy, Terms
@@ -52,6 +53,16 @@ def test_an_editable_in_place_of_a_release_is_replaced_although_its_version_is_r
     editable = replace(ALPHA, origin=Origin("editable"))
     assert fixed(editable, BETA).command == (*START["pip"], "--force-reinstall", "alpha==1.0")
     assert "--reinstall" in fixed(editable, BETA, place=UV).command
+
+
+def test_code_that_is_gone_is_installed_again_but_a_version_that_differs_is_simply_installed() -> None:
+    gone = Finding(Severity.ERROR, "code", "alpha", "alpha.new.Thing", "there is no module alpha.new")
+    other = Finding(Severity.ERROR, "version", "alpha", "1.0", "0.9")
+    python_s = Finding(Severity.ERROR, "code", "wave", "wave.Error", "there is no module wave")
+    fix = fixing.fix([(gone, ALPHA), (python_s, None)], PIP)
+    assert fix.command == (*START["pip"], "--force-reinstall", "alpha==1.0")
+    assert fix.remarks == ("there is no module wave, and no package that the model pins brings it",)
+    assert fixing.fix([(other, ALPHA), (gone, ALPHA)], PIP).command == (*START["pip"], "alpha==1.0")
 
 
 def test_commits_and_files_are_installed_from_where_they_were() -> None:

@@ -7,7 +7,7 @@ from modelreg.environment.compare import same_version
 from modelreg.environment.finding import Finding, Severity
 from modelreg.environment.record import Package
 
-_INSTALLABLE = ("missing", "version", "origin", "rebuilt", "duplicate")
+_INSTALLABLE = ("missing", "version", "origin", "rebuilt", "duplicate", "code", "files")
 _UNINSTALLABLE: Mapping[str, str] = {
     "python": "a command cannot change the Python; make a new environment with {wanted}",
     "implementation": "a command cannot change the interpreter; make a new environment with {wanted}",
@@ -58,7 +58,7 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
     differences: the findings of one or more versions, each with the package that is wanted, if it is about one.
     """
     wanted: dict[str, Package] = {}
-    kinds: set[str] = set()
+    kinds: dict[str, set[str]] = {}
     remarks: dict[str, None] = {}
     torn: set[str] = set()
     differences = list(differences)
@@ -77,7 +77,7 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
             remarks[remark] = None
         elif package is not None:
             first = wanted.setdefault(package.name, package)
-            kinds.add(finding.kind)
+            kinds.setdefault(package.name, set()).add(finding.kind)
             if first.requirement != package.requirement:
                 torn.add(package.name)
     for name in sorted(torn):
@@ -85,7 +85,8 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
         remarks[f"the models want {name} in different versions; no one environment can have both"] = None
     packages = [wanted[name] for name in sorted(wanted)]
     remarks |= dict.fromkeys(_needs(packages))
-    return Fix(_command(packages, place, again=bool(kinds - {"missing", "version"})), tuple(remarks))
+    again = any(kinds[package.name].isdisjoint(("missing", "version")) for package in packages)
+    return Fix(_command(packages, place, again=again), tuple(remarks))
 
 
 def _is_to_fix(finding: Finding) -> bool:
@@ -103,6 +104,8 @@ def _obstacle(finding: Finding, package: Package | None, place: Place) -> str | 
     said = _UNINSTALLABLE.get(finding.kind)
     if said is not None:
         return said.format(subject=finding.subject, wanted=finding.wanted, found=finding.found)
+    if package is None and finding.kind == "code":
+        return f"{finding.found}, and no package that the model pins brings it"
     if package is None or finding.kind not in _INSTALLABLE:
         return None
     if package.requirement is None:

@@ -17,7 +17,7 @@ from modelreg.records import Imports
 
 _STANDARD = re.compile(r"python\d+\.zip")
 """The archive of the standard library, as embedded Pythons have it."""
-_COMMON = frozenset({"benchmarks", "conftest", "doc", "docs", "examples", "scripts", "setup", "test", "tests", "tools"})
+COMMON = frozenset({"benchmarks", "conftest", "doc", "docs", "examples", "scripts", "setup", "test", "tests", "tools"})
 """What packages leave beside their modules by mistake, and projects have, too; nothing that counts is called so."""
 _FROZEN = frozenset(
     {
@@ -100,7 +100,7 @@ class _Path:
         if home not in self._before:
             self._before[home] = self._colliding(home)
         for entry, names in self._before[home].items():
-            for module in [*imported, *_tops(place, names - _COMMON)]:
+            for module in [*imported, *_tops(place, names - COMMON)]:
                 if module.partition(".")[0] in names and (by := self._instead(module, entry)) is not None:
                     # Imported here: as below.
                     from modelreg.environment.files_changed import is_same_in
@@ -114,7 +114,7 @@ class _Path:
         ahead = self.ahead_of_library()
         own = frozenset[str]().union(*(_names(entry) for entry in self._search if ahead and _is_python_s(entry)))
         for entry in ahead:
-            for name in sorted((_names(entry) & own) - _COMMON - _FROZEN):
+            for name in sorted((_names(entry) & own) - COMMON - _FROZEN):
                 if (by := self._instead(name, entry)) is not None:
                     yield name, by
 

@@ -17,6 +17,7 @@ from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError, Us
 from modelreg.events import ImageNote
 from modelreg.paths import MANIFEST
 from modelreg.registry.hidden import hidden_findings
+from modelreg.registry.inspection import code_findings, emptied_findings, file_findings
 from modelreg.registry.model import ModelReader
 from modelreg.version import Version
 
@@ -150,13 +151,8 @@ def check(
     comparison = compare(expected, found, terms, capture.duplicates, unplaced=capture.unplaced)
     more = [*hidden_findings(expected, capture, comparison), *_library_findings(expected, capture, terms)]
     comparison = comparison.with_findings(excused(more, terms))
-    if terms.deep or (expected.imports is not None and comparison.findings):
-        # Imported here: where everything fits it is not needed.
-        from modelreg.registry.inspection import code_findings, file_findings
-
-        more = [*code_findings(expected, capture, comparison.findings)]
-        more += file_findings(expected, capture, terms, comparison.findings)
-        comparison = comparison.with_findings(more)
+    for look in (code_findings, file_findings, emptied_findings):
+        comparison = comparison.with_findings(look(expected, capture, terms, comparison.findings))
     return EnvironmentReport(reference, comparison, capture, wanted=_wanted(expected, comparison))
 
 
