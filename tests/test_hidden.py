@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
-from drift_places import ERROR, INFO, Found, Spoiled, Wheel, findings, pickled, place
+from drift_places import ERROR, INFO, WARNING, Found, Spoiled, Wheel, findings, pickled, place
 
 from modelreg import Policy, Registry, Version, Waiver
 
@@ -104,6 +104,17 @@ def test_a_module_of_the_standard_library_that_pythonpath_hides_is_found(
     report = beside.verify_env(version, python=place(ALL).python)
     assert findings(report) == dict.fromkeys(hidden, (ERROR, "standard"))
     assert report.fits is not bool(hidden)
+
+
+def test_a_hidden_module_that_only_developers_call_is_a_warning_unless_the_model_imports_it(
+    fraud: Version, beside: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = _registered(beside, tmp_path, "profile:Profile", "pkg.mod:Thing")
+    monkeypatch.setenv("PYTHONPATH", str(_write(tmp_path / "ahead", {"profile.py": ""})))
+    target = place(ALL).python
+    assert findings(beside.verify_env(fraud, python=target)) == {"profile": (WARNING, "standard")}
+    assert findings(beside.verify_env(fraud, python=target, policy="strict")) == {"profile": (ERROR, "standard")}
+    assert findings(beside.verify_env(names, python=target)) == {"profile": (ERROR, "standard")}
 
 
 def test_what_hides_the_standard_library_is_named_and_whether_the_model_imports_it(

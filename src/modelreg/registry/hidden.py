@@ -26,6 +26,13 @@ _FROZEN = frozenset(
     }
 )
 """What an interpreter holds in itself, or has loaded before anything else is on its path."""
+_TOOLS = frozenset(
+    {
+        *("antigravity", "cmd", "code", "ensurepip", "idlelib", "lib2to3", "profile", "pyclbr", "tabnanny", "this"),
+        *("trace", "turtle", "turtledemo", "venv"),
+    }
+)
+"""What developers call, and no library does to load or to compute; projects have modules of these names."""
 
 
 def hidden_findings(expected: Expected, capture: Capture, comparison: Comparison) -> Iterator[Finding]:
@@ -46,9 +53,11 @@ def hidden_findings(expected: Expected, capture: Capture, comparison: Comparison
             note = expected.explain(name, pin.role)
             yield Finding(Severity.ERROR, "shadowed", name, by, package.version, None, pin.role, note)
     named = {module.partition(".")[0] for module in (expected.imports.names if expected.imports else ())}
+    strict = comparison.terms.policy.strict
     for name, by in path.library_instead():
+        severity = Severity.ERROR if strict or name in named or name not in _TOOLS else Severity.WARNING
         note = "the model imports it when it is loaded" if name in named else "whatever the model needs may import it"
-        yield Finding(Severity.ERROR, "standard", name, by, None, note=note)
+        yield Finding(severity, "standard", name, by, None, note=note)
 
 
 def hidden_remarks(capture: Capture, imports: Imports | None) -> Iterator[str]:
