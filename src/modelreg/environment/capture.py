@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from modelreg.digest import sha256_of
 from modelreg.environment import probe
 from modelreg.environment.distribution import Duplicate, read_distributions
 from modelreg.environment.interpreter import Asked, Interpreter, is_running_one
@@ -43,9 +44,10 @@ class Capture:
         if place is None or (package.origin is not None and package.origin.kind == "editable"):
             return None
         try:
-            return probe.record_digest(Path(place, "RECORD").read_bytes())
+            lines = probe.record_lines(Path(place, "RECORD").read_bytes())
         except OSError:
             return None
+        return sha256_of(lines) if lines else None
 
     def with_commit(self, package: Package, wanted: str) -> Package:
         """Return an editable package with the commit its folder is at: the one that is wanted, if its files are those.

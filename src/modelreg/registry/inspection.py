@@ -1,6 +1,7 @@
 """What is found by looking into the files of an environment: code that is gone, and files that were changed."""
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from modelreg.records import Imports
 from modelreg.registry.hidden import COMMON
 
 _SHOWN = 3  # files that a sentence names
+_TOP = rb'^[^/,"\n.][^/,"\n]*(?=/|(?<=\.py),|(?<=\.so),|(?<=\.pyd),)'
+"""How a line of a RECORD begins: the folder or the module at the top."""
 _ENDS = (".py,", "/__init__.py,", ".cpython-", ".abi3.", ".cp")
 """How the path of a module goes on in a RECORD."""
 
@@ -68,11 +71,13 @@ def emptied_findings(
 ) -> Iterator[Finding]:
     """Yield the packages that count of which metadata is left and a module or package at the top is gone.
 
-    Told from their RECORD. Editable packages lie elsewhere, and what was told of already is passed over.
+    Told from their RECORD. Editable packages lie elsewhere; passed over is what was told of already, and a package of
+    which the model's files name a module, since that is looked up.
     """
     if not capture.search:  # an image's files are not looked at
         return
     told = {finding.subject for finding in differences if finding.kind in ("missing", "code", "files")}
+    told.update(((expected.imports.packages if expected.imports else None) or {}).values())
     pins = expected.pins(expected.group(terms.group))
     here: dict[Path, frozenset[str]] = {}
     for package in capture.environment.packages:
@@ -94,9 +99,8 @@ def _tops(metadata: Path) -> frozenset[str]:
         record = (metadata / "RECORD").read_bytes()
     except OSError:
         return frozenset()
-    tops = {line.partition(b",")[0].partition(b"/")[::2] for line in record.splitlines() if line[:1] not in b'".'}
-    names = {top.decode("utf-8", "replace") for top, below in tops if below or top.endswith((b".py", b".so", b".pyd"))}
-    return frozenset(name for name in names - COMMON if not name.endswith((".dist-info", ".data", "__pycache__")))
+    tops = {top.decode("utf-8", "replace") for top in set(re.findall(_TOP, record, re.MULTILINE))}
+    return frozenset(top for top in tops - COMMON if not top.endswith((".dist-info", ".data", "__pycache__")))
 
 
 def _names_in(folder: Path, known: dict[Path, frozenset[str]]) -> frozenset[str]:
