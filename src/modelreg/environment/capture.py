@@ -1,5 +1,6 @@
 """Read an interpreter's environment: run the probe in it, and make sense of the answer."""
 
+import os
 import sys
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -23,7 +24,8 @@ class Capture:
     which it cannot be told where they came from, by name.
     Of this machine, and never recorded: prefix, where the environment lies; interpreter, what was asked;
     places, the folder or file of each package's metadata, by name; search, its `sys.path`; editable, the folder that
-    each editable package is imported from, by name.
+    each editable package is imported from, by name; loaded, in the running process, what of the standard library it has
+    imported, which no import looks for any more.
     """
 
     environment: Environment
@@ -37,6 +39,7 @@ class Capture:
     search: tuple[str, ...] = ()
     editable: Mapping[str, str] = field(default_factory=dict)
     unplaced: frozenset[str] = frozenset()
+    loaded: frozenset[str] = frozenset()
 
     def record_digest(self, package: Package) -> str | None:
         """Return the digest of what a package installed, read now; None where nothing says what it installed."""
@@ -95,12 +98,19 @@ def capture_running(names: AbstractSet[str] | None = None) -> Capture:
     is not found so among all that is installed.
     """
     facts: dict[str, Any] = probe.facts(sys.path, names=names)
-    running = _made_of(facts, Path(sys.executable), whole=False)
+    running = replace(_made_of(facts, Path(sys.executable), whole=False), loaded=_loaded())
     if names is None or names <= {package.name for package in running.environment.packages}:
         return running
     every = capture_running()
     packages = tuple(package for package in every.environment.packages if package.name in names)
     return replace(every, environment=replace(every.environment, packages=packages))
+
+
+def _loaded() -> frozenset[str]:
+    library = f"{os.path.dirname(os.__file__)}{os.sep}"  # noqa: PTH120  # compared as text
+    imported = {name: sys.modules[name] for name in sys.stdlib_module_names & sys.modules.keys()}
+    files = {name: getattr(module, "__file__", None) or library for name, module in imported.items()}
+    return frozenset(name for name, file in files.items() if file.startswith(library))
 
 
 def _made_of(facts: Mapping[str, Any], interpreter: Path, *, whole: bool) -> Capture:

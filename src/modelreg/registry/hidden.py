@@ -55,6 +55,8 @@ def hidden_findings(expected: Expected, capture: Capture, comparison: Comparison
     named = {module.partition(".")[0] for module in (expected.imports.names if expected.imports else ())}
     strict = comparison.terms.policy.strict
     for name, by in path.library_instead():
+        if name in capture.loaded:
+            continue
         severity = Severity.ERROR if strict or name in named or name not in _TOOLS else Severity.WARNING
         note = "the model imports it when it is loaded" if name in named else "whatever the model needs may import it"
         yield Finding(severity, "standard", name, by, None, note=note)
