@@ -59,7 +59,7 @@ class Spoiled:
 
 
 Item = Wheel | Written | Spoiled | str
-"""A string is a requirement that uv installs as it stands: a URL, a repository, an editable folder (`-e …`)."""
+"""A string is a requirement that is installed as it stands: a URL, a repository, an editable folder (`-e …`)."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def place(items: tuple[Item, ...], *, pip: bool = False) -> Place:
     _install(made, files, pip=pip)
     for item in items:
         if isinstance(item, str):
-            _install(made, item.split(" "), pip=False)
+            _install(made, item.split(" "), pip=pip)
         elif isinstance(item, Written):
             add(
                 *(made.site, item.name, item.version),

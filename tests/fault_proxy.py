@@ -10,10 +10,13 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 _REQUEST = re.compile(rb"(GET|PUT|POST|HEAD|DELETE|PATCH) \S+ HTTP/1\.[01]\r\n")
 _BLOCK = 1 << 16
+_PATIENCE = 60
+"""Seconds that the proxy has to begin and to end, lest a test waits for ever."""
 
 
 @dataclass
@@ -79,38 +82,46 @@ def faulty(upstream: int, *faults: Fault) -> Iterator[FaultProxy]:
     """Run a proxy in front of a server's port."""
     proxy = FaultProxy(upstream, faults=list(faults))
     loop = asyncio.new_event_loop()
-    ready = threading.Event()
+    ready: Future[None] = Future()
     over = asyncio.Event()
 
-    connections: set[_Connection] = set()
+    connections: set[asyncio.Task[None]] = set()
 
     async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = _Connection(proxy)
-        connections.add(connection)
+        task = asyncio.current_task()
+        assert task is not None
+        connections.add(task)
         try:
-            await connection.serve(reader, writer)
+            with contextlib.suppress(asyncio.CancelledError):  # asyncio of Python 3.11 would report it
+                await _Connection(proxy).serve(reader, writer)
         finally:
-            connections.remove(connection)
-            connection.over.set()
+            connections.remove(task)
 
     async def serve() -> None:
         server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
         proxy.port = server.sockets[0].getsockname()[1]
-        ready.set()
+        ready.set_result(None)
         await over.wait()
         server.close()
         for connection in connections:
-            connection.end()
-        await asyncio.gather(*(connection.over.wait() for connection in list(connections)))
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
+    def run() -> None:
+        try:
+            loop.run_until_complete(serve())
+        except OSError as error:
+            ready.set_exception(error)
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    ready.wait()
+    ready.result(_PATIENCE)
     try:
         yield proxy
     finally:
         loop.call_soon_threadsafe(over.set)
-        thread.join()
+        thread.join(_PATIENCE)
+        assert not thread.is_alive(), "the proxy did not end"
         loop.close()
 
 
@@ -120,27 +131,29 @@ class _Connection:
     def __init__(self, proxy: FaultProxy) -> None:
         self._proxy = proxy
         self._fault: Fault | None = None
-        self.over = asyncio.Event()
         self._passed = 0
-        self._directions: list[asyncio.Future[None]] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        above, below = await asyncio.open_connection("127.0.0.1", self._proxy.upstream)
-        self._directions = [
+        """Pass on what comes until one side ends, or until this is cancelled."""
+        try:
+            above, below = await asyncio.open_connection("127.0.0.1", self._proxy.upstream)
+        except BaseException:
+            writer.transport.abort()
+            raise
+        directions = [
             asyncio.ensure_future(self._up(reader, writer, below)),
             asyncio.ensure_future(self._down(above, writer)),
         ]
-        await asyncio.wait(self._directions, return_when=asyncio.FIRST_COMPLETED)
-        self.end()
-        ends = await asyncio.gather(*self._directions, return_exceptions=True)
-        if any(isinstance(end, ConnectionAbortedError) for end in ends):
-            _reset(writer)
-        below.transport.abort()
-        writer.close()
-
-    def end(self) -> None:
-        for direction in self._directions:
-            direction.cancel()
+        try:
+            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for direction in directions:
+                direction.cancel()
+            ends = await asyncio.gather(*directions, return_exceptions=True)
+            if any(isinstance(end, ConnectionAbortedError) for end in ends):
+                _reset(writer)
+            below.transport.abort()
+            writer.close()
 
     async def _up(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, below: asyncio.StreamWriter

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from checkouts import make_checkout, pack_needed
 from conftest import Ran, Run
 from environments import Place, add, make_place
 
@@ -50,6 +51,53 @@ def test_the_action_passes_when_the_environment_fits_and_fails_when_not(fraud: P
     misfit = _act(registry, REFERENCES="fraud:1  fraud", TARGET_PYTHON=str(bare.folder))
     assert misfit.code == 3
     assert misfit.out.count("::error ") == 2
+
+
+def test_the_action_installs_itself_beside_what_it_checks(fraud: Place, registry: Path, tmp_path: Path) -> None:
+    action = make_checkout(tmp_path / "check out")
+    wheels = tmp_path / "wheels"
+    pack_needed(wheels, "modelreg[images]")
+    temporary = tmp_path / "runner's temp"
+    temporary.mkdir()
+    # A job's own modules must not come between pip and what it imports.
+    hiding = tmp_path / "hiding"
+    hiding.mkdir()
+    hiding.joinpath("pip.py").write_text("raise SystemExit('this is no pip')\n", encoding="utf-8")
+    environ = {
+        "PATH": f"{MODELREG.parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": os.environ["HOME"],
+        "RUNNER_TEMP": str(temporary),
+        "ACTION": str(action),
+        "EXTRAS": "images",
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": wheels.as_uri(),
+        "PYTHONPATH": str(hiding),
+        "REGISTRY": str(registry),
+        "REFERENCES": "fraud",
+    }
+    step = yaml.safe_load(action.joinpath("action.yml").read_text(encoding="utf-8"))["runs"]["steps"][0]
+
+    def act(target: Path) -> Ran:
+        variables = {**environ, "TARGET_PYTHON": str(target)}
+        done = subprocess.run(["bash", "-c", step["run"]], capture_output=True, text=True, env=variables, check=False)
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    fits = act(fraud.folder)
+    assert (fits.code, fits.err) == (0, "")
+    own = Place(temporary / "modelreg")
+    assert all(own.site.joinpath(name).is_dir() for name in ("modelreg", "typer", "requests", "zstandard"))
+    assert not fraud.site.joinpath("modelreg").exists()
+    again = act(make_place(tmp_path / "bare").folder)
+    assert (again.code, again.out.count("::error ")) == (3, 1)
+
+
+def test_the_action_checks_the_jobs_own_python_where_none_is_given(fraud: Place, registry: Path) -> None:
+    path = f"{fraud.python.parent}{os.pathsep}{os.environ['PATH']}"
+    assert _act(registry, REFERENCES="fraud", PATH=path).code == 0
+    bare = make_place(Path("bare").absolute())
+    other = _act(registry, REFERENCES="fraud", PATH=f"{bare.python.parent}{os.pathsep}{path}")
+    assert (other.code, "pkg is not installed" in other.out) == (3, True)
+    assert _act(registry, REFERENCES="fraud", PATH=path, VIRTUAL_ENV=str(bare.folder)).code == 3
 
 
 def test_the_action_checks_a_lock(fraud: Place, registry: Path) -> None:

@@ -1,6 +1,5 @@
 """Drift that a version does not show: builds, origins, duplicates, shadowing, and what other installers leave."""
 
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from drift_places import (
     verified,
     wheel,
 )
+from git_project import git, make_project
 
 from modelreg import Capture, Platform, Python, Registry
 
@@ -43,23 +43,42 @@ def _archive(url: str, sha256: str | None = None) -> Written:
     return Written("pkg", "1.0", direct_url=direct_url(url=url, archive_info=info))
 
 
+def _damaged(**fields: object) -> Written:
+    return Written("pkg", "1.0", direct_url=direct_url(**fields))
+
+
+DAMAGED = Written("pkg", "1.0", direct_url="{")
 EDITABLE = Written("pkg", "1.0", direct_url=direct_url(url="file:///home/anna/pkg", dir_info={"editable": True}))
 FOLDER = Written("pkg", "1.0", direct_url=direct_url(url="file:///home/anna/pkg", dir_info={}))
 RELEASE = Written("pkg", "1.0")
 FILE, ELSEWHERE = "https://example.org/pkg-1.0.whl", "https://elsewhere.example.org/pkg-1.0.whl"
 ORIGIN: Found = {"pkg": (ERROR, "origin")}
 REBUILT: Found = {"pkg": (WARNING, "rebuilt")}
+UNKNOWN: Found = {"pkg": (UNCHECKED, "unknown")}
+NO_RECORD = Spoiled(f"{INFO_FOLDER}/RECORD")
+CONDA = Written("pkg", "1.0", installer="conda")
 
 BUILDS = {
     "rebuilt under its pin": Case((PKG,), (MINE,), REBUILT),
     "rebuilt, and nobody needs it": Case((CORE, PKG), (CORE, MINE), {}, LOADS),
     "the same wheel by pip": Case((PKG,), (PKG,), pip=True),
     "rebuilt, by pip": Case((PKG,), (MINE,), REBUILT, pip=True),
-    "a RECORD that is gone": Case((PKG,), (PKG, Spoiled(f"{INFO_FOLDER}/RECORD"))),
-    "a RECORD that is gone, strictly": Case(
-        (PKG,), (PKG, Spoiled(f"{INFO_FOLDER}/RECORD")), {"pkg": (UNCHECKED, "unknown")}, policy="strict"
+    "a RECORD that is gone": Case((PKG,), (PKG, NO_RECORD), UNKNOWN),
+    "a RECORD that is gone, strictly": Case((PKG,), (PKG, NO_RECORD), UNKNOWN, policy="strict"),
+    "a RECORD that is gone, of what the model imports": Case(
+        (CORE,), (CORE, Spoiled("core-1.0.dist-info/RECORD")), {"core": (UNCHECKED, "unknown")}, LOADS
     ),
-    "a RECORD without digests": Case((PKG,), (PKG, Spoiled(f"{INFO_FOLDER}/RECORD", "pkg.py,,\n"))),
+    "a RECORD that is gone, and nobody needs it": Case((CORE, PKG), (CORE, PKG, NO_RECORD), {}, LOADS),
+    "a RECORD that is gone, and every pin counts": Case(
+        (CORE, PKG), (CORE, PKG, NO_RECORD), UNKNOWN, LOADS, policy="all"
+    ),
+    "a RECORD that conda has not written": Case((PKG,), (CONDA,), {"pkg": (INFO, "unknown")}),
+    "a RECORD that conda has not written, strictly": Case((PKG,), (CONDA,), UNKNOWN, policy="strict"),
+    "an egg-info, which has no RECORD": Case(
+        (PKG,), (Written("pkg", "1.0", folder="pkg-1.0.egg-info", installer=None),), UNKNOWN
+    ),
+    "a RECORD that is gone in training": Case((PKG, NO_RECORD), (PKG,)),
+    "a RECORD without digests": Case((PKG,), (PKG, Spoiled(f"{INFO_FOLDER}/RECORD", "pkg.py,,\n")), UNKNOWN),
     "a RECORD without digests in training": Case((PKG, Spoiled(f"{INFO_FOLDER}/RECORD", "pkg.py,,\n")), (PKG,)),
 }
 ORIGINS = {
@@ -78,7 +97,23 @@ ORIGINS = {
     "another file at the same URL": Case((_archive(FILE, "c" * 64),), (_archive(FILE, "d" * 64),), ORIGIN),
     "a release in place of a file": Case((_archive(FILE),), (RELEASE,), ORIGIN),
     "an origin that nobody needs": Case((CORE, RELEASE), (CORE, EDITABLE), {"pkg": (WARNING, "origin")}, LOADS),
-    "a direct_url that is damaged": Case((RELEASE,), (Written("pkg", "1.0", direct_url="{"),)),
+    "a direct_url that is damaged": Case((RELEASE,), (DAMAGED,), UNKNOWN),
+    "a direct_url of no known kind": Case((RELEASE,), (_damaged(url="https://example.org/pkg"),), UNKNOWN),
+    "a direct_url without a commit": Case((_vcs(COMMIT),), (_damaged(url=FILE, vcs_info={"vcs": "git"}),), UNKNOWN),
+    "a direct_url that is damaged, and nobody needs it": Case((CORE, RELEASE), (CORE, DAMAGED), {}, LOADS),
+    "a direct_url that is damaged, and every pin counts": Case(
+        (CORE, RELEASE), (CORE, DAMAGED), UNKNOWN, LOADS, policy="all"
+    ),
+    "a direct_url that is damaged, of another version": Case(
+        (OTHER,), (Written("pkg", "1.0", direct_url="{"),), {"pkg": (ERROR, "version")}
+    ),
+    "a direct_url that is damaged, of the same files": Case(
+        (PKG,), (PKG, Spoiled(f"{INFO_FOLDER}/direct_url.json", "{"))
+    ),
+    "a direct_url that is damaged, of other files": Case(
+        (PKG,), (MINE, Spoiled(f"{INFO_FOLDER}/direct_url.json", "{")), UNKNOWN
+    ),
+    "a direct_url that was damaged in training": Case((DAMAGED,), (RELEASE,)),
 }
 LATIN = "Metadata-Version: 2.1\nName: pkg\nVersion: 1.0\nAuthor: Größe\n\n".encode("latin-1")
 LEAVINGS = {
@@ -174,58 +209,16 @@ def test_a_file_that_was_edited_in_place_is_found_by_a_deep_look(beside: Registr
     assert findings(beside.verify_env(version, python=made.python, deep=True)) == {"pkg": (ERROR, "files")}
 
 
-BACKEND = """
-import zipfile
-def _wheel(folder, path, text):
-    name = "ours-1.0-py3-none-any.whl"
-    info = "ours-1.0.dist-info"
-    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
-        wheel.writestr(path, text)
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: ours\\nVersion: 1.0\\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(f"{info}/RECORD", "")
-    return name
-def build_wheel(folder, *_, **__):
-    return _wheel(folder, "ours.py", open("ours.py").read())
-def build_editable(folder, *_, **__):
-    import os
-    return _wheel(folder, "ours.pth", os.getcwd())
-"""
-PROJECT = """[build-system]
-requires = []
-build-backend = "backend"
-backend-path = ["."]
-[project]
-name = "ours"
-version = "1.0"
-"""
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project in a git repository of two commits, with a build backend of its own."""
-    folder = tmp_path / "ours"
-    folder.mkdir()
-    for name, text in (("pyproject.toml", PROJECT), ("backend.py", BACKEND), ("ours.py", "ANSWER = 1\n")):
-        folder.joinpath(name).write_text(text)
-    _git(folder, "init", "-q")
-    _git(folder, "add", ".")
-    _git(folder, "commit", "-qm", "one")
-    folder.joinpath("ours.py").write_text("ANSWER = 2\n")
-    _git(folder, "commit", "-qam", "two")
-    return folder
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    author = ("-c", "user.name=Anna", "-c", "user.email=anna@example.org", "-c", "commit.gpgsign=false")
-    command = ["git", "-C", str(folder), *author, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return make_project(tmp_path / "ours")
 
 
 def test_what_an_installer_says_of_a_repository_and_of_an_editable_folder_is_compared(
     project: Path, beside: Registry, model: Path
 ) -> None:
-    one, two = _git(project, "rev-parse", "HEAD~1"), _git(project, "rev-parse", "HEAD")
+    one, two = git(project, "rev-parse", "HEAD~1"), git(project, "rev-parse", "HEAD")
     first, second = (f"ours @ git+{project.as_uri()}@{commit}" for commit in (one, two))
     version = beside.register(model, "fraud", python=place((f"-r {_asked(project, first)}",)).python).version
     assert beside.verify_env(version, python=place((f"-r {_asked(project, first)}", PKG)).python).fits

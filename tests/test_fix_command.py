@@ -19,6 +19,7 @@ from modelreg.environment import fix as fixing
 from modelreg.environment.capture import capture
 from modelreg.environment.compare import compare
 from modelreg.environment.expected import Expected
+from modelreg.environment.finding import Finding, Severity
 from modelreg.environment.fix import Fix
 from modelreg.environment.interpreter import find_interpreter
 from modelreg.environment.policy import Policy, Terms
@@ -54,6 +55,16 @@ def test_an_editable_in_place_of_a_release_is_replaced_although_its_version_is_r
     assert "--reinstall" in fixed(editable, BETA, place=UV).command
 
 
+def test_code_that_is_gone_is_installed_again_but_a_version_that_differs_is_simply_installed() -> None:
+    gone = Finding(Severity.ERROR, "code", "alpha", "alpha.new.Thing", "there is no module alpha.new")
+    other = Finding(Severity.ERROR, "version", "alpha", "1.0", "0.9")
+    python_s = Finding(Severity.ERROR, "code", "wave", "wave.Error", "there is no module wave")
+    fix = fixing.fix([(gone, ALPHA), (python_s, None)], PIP)
+    assert fix.command == (*START["pip"], "--force-reinstall", "alpha==1.0")
+    assert fix.remarks == ("there is no module wave, and no package that the model pins brings it",)
+    assert fixing.fix([(other, ALPHA), (gone, ALPHA)], PIP).command == (*START["pip"], "alpha==1.0")
+
+
 def test_commits_and_files_are_installed_from_where_they_were() -> None:
     at = Package("gamma", "1.0", origin=Origin("vcs", "https://host/gamma.git", "git", "a" * 40))
     file = Package("delta", "1.0", origin=Origin("archive", "https://host/delta-1.0-py3-none-any.whl", sha256="b" * 64))
@@ -79,6 +90,14 @@ def test_what_no_command_puts_right_is_said() -> None:
     ]
     strict = fixed(ALPHA, BETA, Package("extra", "1"), policy="strict")
     assert strict == Fix((), ("extra 1 stays: the command removes nothing; uninstall it",))
+
+
+def test_of_what_could_not_be_checked_it_is_said_that_no_command_helps() -> None:
+    wanted = replace(WANTED, packages=(replace(ALPHA, record="a" * 64),))
+    fix = fixed(ALPHA, wanted=wanted)
+    assert fix.command == ()
+    [remark] = fix.remarks
+    assert remark.startswith("alpha could not be checked, so no command is known that puts it right: it has no RECORD")
 
 
 def test_models_that_contradict_each_other_are_told_apart() -> None:
@@ -180,3 +199,70 @@ def test_an_environment_that_uv_made_is_put_right_with_uv_even_if_it_has_pip(
     configuration.write_text(f"{configuration.read_text(encoding='utf-8')}uv = 0.9\n", encoding="utf-8")
     assert quick(*arguments).out.startswith("uv pip install --python ")
     shutil.rmtree(place.site / "pip-26.3.dist-info")
+
+
+HIDING: dict[str, tuple[tuple[str, ...], dict[str, str], str, str]] = {
+    "another version, and the right one is there": (("alpha==1.0",), {"alpha": "3.0"}, "", "alpha is imported from "),
+    "another version, and none is there": ((), {"alpha": "3.0"}, "alpha==1.0", "alpha is imported from "),
+    "another version, and a third one is there": (
+        ("alpha==2.0+cpu",),
+        {"alpha": "3.0"},
+        "alpha==1.0",
+        "alpha is imported from ",
+    ),
+    "a bare module": (("alpha==1.0",), {"alpha": ""}, "", "alpha is hidden by "),
+    "a bare module, and another version is there": (
+        ("alpha==3.0",),
+        {"alpha": ""},
+        "alpha==1.0",
+        "alpha is hidden by ",
+    ),
+    "a module of the standard library": (
+        ("alpha==1.0",),
+        {"colorsys": ""},
+        "",
+        "colorsys of the standard library is hidden by ",
+    ),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the line is quoted for a POSIX shell")
+@pytest.mark.parametrize(("there", "ahead", "installed", "said"), HIDING.values(), ids=HIDING)
+def test_what_hides_a_package_has_to_go_and_only_what_is_wrong_below_it_is_installed(
+    there: tuple[str, ...],
+    ahead: dict[str, str],
+    installed: str,
+    said: str,
+    run: Run,
+    quick: Run,
+    wheels: Path,
+    tmp_path: Path,
+    uv: Path,
+) -> None:
+    model = tmp_path / "model.pkl"
+    model.write_bytes(b"N.")
+    trained, place = make_place(tmp_path / "trained"), make_place(tmp_path / "serving")
+    install = (str(uv), "pip", "install", "-q", "--no-index", "-f", str(wheels), "-p")
+    subprocess.run([*install, str(trained.python), "alpha==1.0"], check=True)
+    assert quick("register", str(model), "fraud", "--python", str(trained.folder)).code == 0
+    if there:
+        subprocess.run([*install, str(place.python), *there], check=True)
+    hiding = tmp_path / "hiding"
+    hiding.mkdir()
+    for name, version in ahead.items():
+        hiding.joinpath(f"{name}.py").write_text("OTHER = 1\n", encoding="utf-8")
+        if version:
+            add(hiding, name, version)
+    arguments = ("verify-env", "fraud", "--python", str(place.folder))
+    ran = run(*arguments, "--fix-command", PYTHONPATH=str(hiding))
+    assert ran.code == 3
+    assert shlex.split(ran.out)[-1:] == ([installed] if installed else [])
+    remark = ran.err.replace("\n", " ")
+    assert f"{said}{hiding}" in remark
+    assert "PYTHONPATH" in remark
+    if installed:
+        environ = {**os.environ, "PATH": f"{uv.parent}{os.pathsep}{os.environ['PATH']}"}
+        environ |= {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels)}
+        subprocess.run(ran.out, shell=True, env=environ, check=True, capture_output=True)
+    again = quick(*arguments)
+    assert again.code == 0, again.out

@@ -1,14 +1,16 @@
 """verify-env looks into the files of an environment: code that the model names and is gone, files that were changed."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import Run
 from environments import Place, make_place, make_wheel
 
-from modelreg import Registry, Severity
+from modelreg import Registry, Severity, capture, find_interpreter
 
 PICKLE = b"cpkg.losses\nLoss\n0cpkg.trees\nTree\n."
 """Names pkg.losses.Loss and pkg.trees.Tree; it is only ever read, not loaded."""
@@ -26,11 +28,12 @@ class Places:
         self._folder = folder
         self._uv = uv
 
-    def make(self, name: str, version: str, modules: Mapping[str, str]) -> Place:
+    def make(self, name: str, version: str, modules: Mapping[str, str], *needed: Path) -> Place:
         place = make_place(self._folder / name)
-        wheel = make_wheel(self._folder / f"{name}-wheels", "pkg", version, modules=modules)
+        requires = tuple(wheel.name.partition("-")[0] for wheel in needed)
+        wheel = make_wheel(self._folder / f"{name}-wheels", "pkg", version, modules=modules, requires=requires)
         made = [str(self._uv), "pip", "install", "--offline", "--no-config", "--quiet", "--link-mode", "copy"]
-        subprocess.run([*made, "--python", str(place.python), str(wheel)], check=True)
+        subprocess.run([*made, "--python", str(place.python), str(wheel), *map(str, needed)], check=True)
         return place
 
 
@@ -74,17 +77,58 @@ def test_a_package_that_is_missing_is_told_once(trained: Place, tmp_path: Path, 
     assert [(finding.kind, finding.subject) for finding in report.findings] == [("missing", "pkg")]
 
 
-def test_code_of_a_package_that_is_the_same_is_not_looked_for(trained: Place, beside: Registry) -> None:
+def test_code_that_is_gone_from_the_very_package_is_named(trained: Place, beside: Registry, run: Run) -> None:
+    """Its metadata is all there: some tools that make images small delete what they think nobody needs."""
     trained.site.joinpath("pkg/losses.py").unlink()
-    report = beside.verify_env("fraud", python=trained.python)
-    assert report.fits
-    assert beside.verify_env("fraud", python=trained.python, deep=True).fits is False
+    (found,) = beside.verify_env("fraud", python=trained.python).findings
+    assert (found.severity, found.kind, found.subject) == (Severity.ERROR, "code", "pkg")
+    assert "there is no module pkg.losses, but the model's files name pkg.losses.Loss" in str(found)
+    done = run("verify-env", "fraud", "--python", str(trained.python), "--policy", "compatible:pkg")
+    assert done.code == 3
+    trained.site.joinpath("pkg/losses.py").write_text("class L0ss: ...\n")
+    (found,) = beside.verify_env("fraud", python=trained.python).findings
+    assert str(found).startswith("pkg.losses has no Loss")
+
+
+def test_a_package_of_which_only_metadata_is_left_does_not_fit(trained: Place, beside: Registry) -> None:
+    trained.site.joinpath("pkg").rename(trained.site / "elsewhere")
+    (found,) = beside.verify_env("fraud", python=trained.python).findings
+    assert "there is no module pkg, but the model's files name pkg.losses.Loss, pkg.trees.Tree" in str(found)
+
+
+def test_a_module_of_python_s_own_that_is_not_there_is_named(trained: Place, beside: Registry, tmp_path: Path) -> None:
+    """Some systems leave a part of the standard library out."""
+    Path("model.pkl").write_bytes(b"cwave\nError\n0" + PICKLE)
+    beside.register("model.pkl", "sound", python=trained.python)
+    assert beside.verify_env("sound", python=trained.python).fits
+    here = capture(find_interpreter(str(trained.python)))
+    library = next(Path(entry) for entry in here.search if Path(entry, "wave.py").is_file())
+    shutil.copytree(library, tmp_path / "lib", ignore=shutil.ignore_patterns("wave.py", "site-packages", "test"))
+    search = tuple(str(tmp_path / "lib") if entry == str(library) else entry for entry in here.search)
+    (found,) = beside.verify_env("sound", environment=replace(here, search=search)).findings
+    assert "there is no module wave" in str(found)
+
+
+def test_a_package_that_the_model_needs_without_naming_it_is_more_than_its_metadata(
+    places: Places, beside: Registry, tmp_path: Path
+) -> None:
+    modules = {"dep/__init__.py": "", "_dep_native.cpython-311-x86_64-linux-gnu.so": "", "tests/__init__.py": ""}
+    place = places.make("needing", "1.0", OLD, make_wheel(tmp_path / "wheels", "dep", "1.0", modules=modules))
+    Path("model.pkl").write_bytes(PICKLE)
+    beside.register("model.pkl", "fraud", python=place.python)
+    shutil.rmtree(place.site / "tests")  # which nothing needs, and slimmed images leave out
+    assert beside.verify_env("fraud", python=place.python).fits
+    shutil.rmtree(place.site / "dep")
+    place.site.joinpath("_dep_native.cpython-311-x86_64-linux-gnu.so").unlink()
+    (found,) = beside.verify_env("fraud", python=place.python).findings
+    assert (found.severity, found.subject) == (Severity.ERROR, "dep")
+    assert str(found).endswith(": _dep_native.cpython-311-x86_64-linux-gnu.so is missing, dep is missing")
 
 
 def test_deep_finds_an_edit_that_nothing_else_shows(trained: Place, run: Run) -> None:
     command = ("verify-env", "fraud", "--python", str(trained.python))
     assert run(*command, "--deep").code == 0
-    trained.site.joinpath("pkg/losses.py").write_text("class L0ss: ...\n")
+    trained.site.joinpath("pkg/losses.py").write_text("class Loss: 0.0\n")
     assert run(*command).code == 0
     done = run(*command, "--deep")
     assert done.code == 3
@@ -104,8 +148,8 @@ def test_deep_says_what_it_could_not_check_and_that_fails_unless_it_is_allowed(
 
 
 def test_many_changed_files_are_counted_in_one_finding(trained: Place, beside: Registry) -> None:
-    for file in OLD:
-        trained.site.joinpath(file).write_text("changed\n")
+    for file, content in OLD.items():
+        trained.site.joinpath(file).write_text(f"{content}changed = True\n")
     next(trained.site.glob("pkg-*.dist-info/WHEEL")).unlink()
     (found,) = beside.verify_env("fraud", python=trained.python, deep=True).findings
     assert (found.kind, found.severity) == ("files", Severity.ERROR)

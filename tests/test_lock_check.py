@@ -250,3 +250,21 @@ def test_a_lock_that_cannot_be_checked_is_an_error_and_never_green(
     assert (ran.code, ran.out) == (code, "")
     assert ran.err.startswith("error: ")
     assert len(ran.err.splitlines()) == 1
+
+
+def test_each_line_is_named_once_and_one_package_is_one(
+    quick: Run, beside: Registry, model: Path, captured: Capture
+) -> None:
+    alone = replace(captured, environment=replace(captured.environment, packages=(Package("pkg", "1.0"),)))
+    beside.register(model, "fraud", capture=alone)
+    Path("requirements.txt").write_text("pkg==1.0\n", encoding="utf-8")
+    assert (
+        "  1 package (1 pinned) was compared; policy exact"
+        in quick("verify-env", "fraud", "--lock", "requirements.txt").out
+    )
+    Path("requirements.txt").write_text("pkg==1.0\npkg==2.0\n", encoding="utf-8")
+    out = quick("verify-env", "fraud", "--lock", "requirements.txt").out
+    said = (
+        "pkg could not be checked: it is asked for in two ways (requirements.txt, line 1 and requirements.txt, line 2)"
+    )
+    assert f"{said} (wanted since" in out

@@ -68,21 +68,16 @@ DEFINED = {
     "a re-export under another name": "from .other import Other as Thing\n",
     "a global of a function": "def make():\n    global Thing\n    Thing = 1\n",
     "a pattern's": "match 1:\n    case Thing:\n        pass\n",
-    "an import of all": "from .other import *\n",
-    "an import of all that it names": "from .named import *\n",
-    "an import of all through another": "from .through import *\n",
+    "a re-export among others": "from .other import (\n    Other,\n    Thing,\n)\n",
+    "a re-export in a block": "if 1 > 2:\n    pass\nelse:\n    from .other import (\n        Thing,\n    )\n",
+    "a re-export after others": "from .other import Other, Thing\n",
     "with a warning in it": "PATTERN = '\\d'\n(Thing) = 1\n",
 }
 
 
 @pytest.mark.parametrize("source", DEFINED.values(), ids=DEFINED)
 def test_a_name_that_is_defined_exists(tmp_path: Path, source: str) -> None:
-    others = {
-        "pkg/other.py": "class Thing: ...\nclass Other: ...\n",
-        "pkg/named.py": "__all__ = ['Thing']\nclass Thing: ...\n",
-        "pkg/through.py": "from .other import *\n",
-    }
-    _write(tmp_path, {"pkg/__init__.py": source, "pkg/below.py": source, **others})
+    _write(tmp_path, {"pkg/__init__.py": source, "pkg/below.py": source})
     assert _states(_imports("pkg:Thing", "pkg.below:Thing"), tmp_path) == [State.EXISTS] * 2
 
 
@@ -90,10 +85,12 @@ UNKNOWN = {
     "is made on demand": "def __getattr__(name):\n    return 1\n",
     "may be entered": "globals()['Th' + 'ing'] = 1\n",
     "may be set": "import sys\nsetattr(sys.modules[__name__], 'Th' + 'ing', 1)\n",
+    "may be set from elsewhere": "def add(kind):\n    import pkg\n    setattr(pkg, kind.__name__, kind)\n",
     "may be run": "exec('Th' + 'ing = 1')\n",
     "may come with all of an extension module": "from ._native import *\n",
     "may come with all of what is not there": "from absent import *\n",
-    "is not in what is imported of all": "from .other import *\n",
+    "may come with all of another module": "from .other import *\n",
+    "may come with all of another module in some case": "if 1 < 2:\n    from .other import *\n",
     "is mentioned": "EXPORTED = ['Thing']\n",
     "may be deleted": "Thing = 1; del Thing\n",
     "is in another language": "print 'Python 2'\n",
@@ -111,8 +108,15 @@ def test_a_name_that_may_come_by_other_means_is_unknown(tmp_path: Path, source: 
 GONE = {
     "another name": "class Other:\n    Thing = 1\n",
     "a name within a function": "def make():\n    Thing = 1\n    class Thing: ...\n",
+    "an import within a function": "def make():\n    from .other import Thing\n",
+    "an import within a function in a block": "if 1:\n    def make():\n        from .other import Thing\n",
     "a comment": "# class Thing was removed\n",
     "a longer name": "class Things: ...\nclass MyThing: ...\n",
+    "a module's name": "from Thing import Other\nfrom .Thing import Another\n",
+    "another name for it": "from .other import Thing as Other\n",
+    "another name for it, among others": "from .other import (\n    Another,\n    Thing as Other,\n)\n",
+    "beside an import": "from .other import Other; print(Thing)\n",
+    "after an import": "from .other import (Other)\nprint(Thing)\n",
     "a comparison": "Other = Thing == 1 if False else 0\n",
     "nothing": "",
 }
@@ -197,6 +201,12 @@ def test_what_no_package_provided_where_the_model_was_made_is_unknown(tmp_path: 
     assert _states(Imports({"__main__": ("feature",)}, {}, complete=True), tmp_path) == [State.UNKNOWN]
 
 
+def test_distutils_may_be_that_of_setuptools(tmp_path: Path) -> None:
+    names = Imports({"distutils.version": ("LooseVersion",)}, {}, complete=True, packages={}, missing=())
+    _write(tmp_path, {"distutils/__init__.py": "", "distutils/version.py": ""})
+    assert _states(names, tmp_path) == [State.UNKNOWN]
+
+
 def test_where_nobody_knows_who_provided_a_module_only_what_lacks_in_a_package_is_gone(tmp_path: Path) -> None:
     _write(tmp_path, {"pkg/__init__.py": ""})
     names = Imports({"features": ("Thing",), "pkg.below": ("Thing",)}, {}, complete=True)
@@ -212,10 +222,9 @@ def test_a_bare_name_that_cython_pickles_under_is_unknown(tmp_path: Path) -> Non
 BINARIES = {
     "its name": (b"\0__pyx_unpickle_Loss\0", State.EXISTS),
     "another function of the kind": (b"\0__pyx_unpickle_Other\0", State.GONE),
-    "compressed names, but functions of the kind": (b"\0__pyx_unpickle_Other\0CYTHON_COMPRESS_STRINGS", State.GONE),
-    "nothing of the kind": (b"\0__pyx_capi__\0", State.GONE),
-    "compressed names": (b"\0__pyx_capi__\0CYTHON_COMPRESS_STRINGS=1", State.UNKNOWN),
-    "all of another module": (b"\0__pyx_capi__\0from-import-* object", State.UNKNOWN),
+    "nothing of the kind": (b"\0__pyx_capi__\0cline_in_traceback\0", State.GONE),
+    "names that Cython has compressed": (b"\0__pyx_capi__\0__name__\0", State.UNKNOWN),
+    "all of another module": (b"\0cline_in_traceback\0from-import-* object", State.UNKNOWN),
     "no sign of Cython": (b"\0PyInit_loss\0", State.UNKNOWN),
     "nothing": (b"", State.UNKNOWN),
 }

@@ -34,10 +34,13 @@ def classifier(trained: tuple[Any, Any]) -> Path:
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Place:
-    """A virtual environment that says it has what this one has."""
+    """A virtual environment that has what this one has: the code by links, and metadata of its own."""
     place = make_place(tmp_path / "serving")
-    for info in Path(sysconfig.get_path("purelib")).glob("*.dist-info"):
-        shutil.copytree(info, place.site / info.name)
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if entry.suffix == ".dist-info":
+            shutil.copytree(entry, place.site / entry.name)
+        elif entry.is_dir() or entry.suffix == ".py":
+            place.site.joinpath(entry.name).symlink_to(entry)
     return place
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from modelreg import Environment, Package, Platform, Python
 from modelreg.errors import EnvironmentUnreadableError, ModelregError, NotFoundError, UsageError
-from modelreg.lock.locked import Lock
+from modelreg.lock.locked import Lock, Loose
 from modelreg.lock.reading import LockFile
 
 LINUX = Environment(
@@ -108,8 +108,8 @@ def test_a_pin_beside_bounds_is_a_pin_and_two_pins_are_none() -> None:
     assert pins(lock("numpy==2.1.0,<3\nnumpy>=2\nnumpy==2.1.0\n")) == {"numpy": "2.1.0"}
     found = lock("numpy==2.1.0\nnumpy==2.2.0\n")
     assert not found.packages
-    assert (
-        loose(found)["numpy"] == "it is asked for in two ways (requirements.txt, line 1 and requirements.txt, line 2)"
+    assert found.loose == (
+        Loose("numpy", "it is asked for in two ways", ("requirements.txt", 1), (("requirements.txt", 2),)),
     )
 
 

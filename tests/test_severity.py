@@ -137,14 +137,14 @@ def test_another_platform_has_other_builds_and_that_is_not_said_of_each() -> Non
 ARM = replace(LINUX, machine="aarch64")
 
 
-def test_what_strictly_has_to_be_checked_and_cannot_be_is_said_and_fails_unless_allowed() -> None:
+@pytest.mark.parametrize("policy", ["exact", "all", "strict", "compatible:numpy"])
+def test_a_build_that_cannot_be_checked_is_said_and_fails_unless_allowed(policy: str) -> None:
     found = environment(replace(SKLEARN, record=None), NUMPY, JUPYTER, HYPEROPT)
-    strict = Terms(Policy("strict"))
-    comparison = compare(KNOWN, found, strict)
+    terms = Terms(Policy.parse(policy))
+    comparison = compare(KNOWN, found, terms)
     assert severities(comparison) == {"scikit-learn": (UNCHECKED, "unknown")}
     assert not comparison.fits
-    assert compare(KNOWN, found, replace(strict, allow_unchecked=True)).fits
-    assert compare(KNOWN, found).fits
+    assert compare(KNOWN, found, replace(terms, allow_unchecked=True)).fits
 
 
 def test_from_the_same_files_the_place_does_not_matter() -> None:

@@ -58,7 +58,7 @@ def test_a_pulled_folder_needs_no_registry_and_nothing_heavy(server: Place, frau
     assert (code, reference) == (0, "fraud:1"), said
     heavy = {"typer", "click", "rich", "yaml", "packaging", "importlib.metadata", "subprocess", "platformdirs"}
     assert not heavy & set(loaded)
-    assert not {"modelreg.registry.inspection", "modelreg.imports.lookup"} & set(loaded)
+    assert "modelreg.imports.definitions" not in loaded  # what parses sources
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,15 @@ def test_a_model_that_is_not_there_is_never_taken_for_one_that_fits(tmp_path: Pa
         modelreg.verify_env("fraud", registry=str(tmp_path / "registry"))
     with pytest.raises(NotFoundError):
         modelreg.verify_env(tmp_path)
+
+
+def test_a_file_beside_the_server_hides_nothing_that_it_has_imported(
+    server: Place, fraud: Version, beside: Registry
+) -> None:
+    """`python -c` has the working directory first on its path, as a server has its own folder."""
+    Path("wave.py").write_text("")
+    code, _, said = _serve(server, "'fraud'", beside)
+    assert code == 1
+    assert "wave of Python's standard library is hidden by " in said
+    code, _, said = _serve(server, "(sys.path.pop(0), __import__('wave'), sys.path.insert(0, ''), 'fraud')[-1]", beside)
+    assert code == 0, said

@@ -1,12 +1,18 @@
 """sha256 digests of bytes, and moving bytes while they are hashed."""
 
-import hashlib
 import re
+import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib import import_module
+from types import ModuleType
 from typing import NamedTuple, TypeAlias, TypeVar
 
 CHUNK = 1024 * 1024
 """How many bytes are read, hashed and written at a time."""
+
+_SMALL = 4 * CHUNK
+"""Bytes that are hashed without OpenSSL, where nothing has loaded that."""
 
 Piece: TypeAlias = bytes | memoryview
 """Some bytes of a file."""
@@ -25,7 +31,20 @@ class Poured(NamedTuple):
 
 def sha256_of(data: bytes) -> str:
     """Return the sha256 of `data`, in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
+    return str(_sha256_for(len(data)).sha256(data).hexdigest())
+
+
+def _sha256_for(size: int) -> ModuleType:
+    """Return the module that hashes so many bytes soonest.
+
+    hashlib loads OpenSSL, which takes longer than to hash all the records that a command reads without it. The standard
+    library's own `random` does the same.
+    """
+    if size <= _SMALL and "hashlib" not in sys.modules:
+        for name in ("_sha2", "_sha256"):  # of Python 3.12 and later; of those before
+            with suppress(ImportError):
+                return import_module(name)
+    return import_module("hashlib")
 
 
 def is_sha256(text: str) -> bool:
@@ -42,6 +61,9 @@ def pour(
 
     From the second chunk on, hashing runs in a thread of its own, beside the reading and the writing.
     """
+    # Imported here: see `sha256_of`.
+    import hashlib
+
     stream = iter(chunks)
     sha256 = hashlib.sha256()
     size = 0

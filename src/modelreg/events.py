@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from modelreg.errors import IntegrityError, UsageError
 from modelreg.fields import Fields, present
-from modelreg.image.reference import ImageReference
 from modelreg.records import checked_metrics, seal, unseal
 
 
@@ -131,6 +130,9 @@ def read_images(fields: Fields | None) -> dict[str, ImageNote]:
 
 
 def _is_pinned(reference: str) -> bool:
+    # Imported here: most versions have no image.
+    from modelreg.image.reference import ImageReference
+
     try:
         return ImageReference.parse(reference).digest is not None
     except UsageError:

@@ -2,12 +2,21 @@
 # What the action runs. Its inputs are the variables of action.yml; MODELREG names a modelreg that is installed already.
 set -euo pipefail
 
+python=$(command -v python3 || command -v python) || {
+    echo "there is no Python on the PATH; add actions/setup-python before this step" >&2
+    exit 4
+}
+
 if [ -z "${MODELREG:-}" ]; then
-    # In an environment of its own, so that what is checked stays as it is; from the action's own checkout.
+    # In an environment of its own, so that what is checked stays as it is; from the action's own checkout. What the job
+    # has on PYTHONPATH or in its working folder stays out of it.
     home="${RUNNER_TEMP:?}/modelreg"
-    python3 -m venv "$home"
-    "$home/bin/pip" install --quiet --disable-pip-version-check "$ACTION/../../..${EXTRAS:+[$EXTRAS]}"
-    MODELREG="$home/bin/modelreg"
+    "$python" -I -m venv "$home"
+    scripts="$home/bin"
+    if [ -d "$home/Scripts" ]; then scripts="$home/Scripts"; fi # Windows
+    checkout=$(cd "$ACTION/../../.." && { pwd -W 2>/dev/null || pwd; }) # -W: as Windows writes it
+    PYTHONPATH="" "$scripts/pip" install --quiet --disable-pip-version-check "$checkout${EXTRAS:+[$EXTRAS]}"
+    MODELREG="$scripts/modelreg"
 fi
 
 arguments=(--format github --policy "${POLICY:-exact}")
@@ -17,7 +26,9 @@ if [ -n "${LOCK:-}" ]; then
 else
     # The job's own Python, not the one that runs modelreg; an active environment goes before both.
     target="${TARGET_PYTHON:-}"
-    if [ -z "$target" ] && [ -z "${VIRTUAL_ENV:-}" ] && [ -z "${CONDA_PREFIX:-}" ]; then target=$(command -v python3); fi
+    if [ -z "$target" ] && [ -z "${VIRTUAL_ENV:-}" ] && [ -z "${CONDA_PREFIX:-}" ]; then
+        target=$("$python" -I -c "import sys; sys.stdout.write(sys.executable)")
+    fi
     if [ -n "$target" ]; then arguments+=(--python "$target"); fi
 fi
 if [ -n "${GROUP:-}" ]; then arguments+=(--group "$GROUP"); fi

@@ -60,8 +60,14 @@ def quoted(command: Sequence[str]) -> str:
 
 def _place(captured: "Capture", interpreter: Path) -> Place:
     """Return where to install, and what with: pip, unless the environment has none, or uv made it."""
+    # Imported here: a command that fixes nothing does without it.
+    from modelreg.registry.hidden import ahead_of_library
+
+    folders = {name: str(Path(place).parent) for name, place in captured.places.items()}
+    first = ahead_of_library(captured.search)
+    ahead = {name: folder for name, folder in folders.items() if folder in first}
     has_pip = any(package.name == "pip" for package in captured.environment.packages)
-    return Place(str(interpreter), "pip" if has_pip and not _is_of_uv(Path(captured.prefix)) else "uv")
+    return Place(str(interpreter), "pip" if has_pip and not _is_of_uv(Path(captured.prefix)) else "uv", ahead)
 
 
 def _is_of_uv(prefix: Path) -> bool:

@@ -1,5 +1,6 @@
 """Read an interpreter's environment: run the probe in it, and make sense of the answer."""
 
+import os
 import sys
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from modelreg.digest import sha256_of
 from modelreg.environment import probe
 from modelreg.environment.distribution import Duplicate, read_distributions
 from modelreg.environment.interpreter import Asked, Interpreter, is_running_one
@@ -18,10 +20,12 @@ class Capture:
     """What an interpreter said: its environment, and what was odd about it.
 
     kind: `venv`, `conda` or `system`. paths: what added to `sys.path`, as in `CaptureNote`; None is unknown.
-    duplicates: distributions that another one of the same name, earlier on the path, hides.
+    duplicates: distributions that another one of the same name, earlier on the path, hides. unplaced: the packages of
+    which it cannot be told where they came from, by name.
     Of this machine, and never recorded: prefix, where the environment lies; interpreter, what was asked;
     places, the folder or file of each package's metadata, by name; search, its `sys.path`; editable, the folder that
-    each editable package is imported from, by name.
+    each editable package is imported from, by name; loaded, in the running process, what of the standard library it has
+    imported, which no import looks for any more.
     """
 
     environment: Environment
@@ -34,6 +38,8 @@ class Capture:
     places: Mapping[str, str] = field(default_factory=dict)
     search: tuple[str, ...] = ()
     editable: Mapping[str, str] = field(default_factory=dict)
+    unplaced: frozenset[str] = frozenset()
+    loaded: frozenset[str] = frozenset()
 
     def record_digest(self, package: Package) -> str | None:
         """Return the digest of what a package installed, read now; None where nothing says what it installed."""
@@ -41,9 +47,10 @@ class Capture:
         if place is None or (package.origin is not None and package.origin.kind == "editable"):
             return None
         try:
-            return probe.record_digest(Path(place, "RECORD").read_bytes())
+            lines = probe.record_lines(Path(place, "RECORD").read_bytes())
         except OSError:
             return None
+        return sha256_of(lines) if lines else None
 
     def with_commit(self, package: Package, wanted: str) -> Package:
         """Return an editable package with the commit its folder is at: the one that is wanted, if its files are those.
@@ -91,12 +98,19 @@ def capture_running(names: AbstractSet[str] | None = None) -> Capture:
     is not found so among all that is installed.
     """
     facts: dict[str, Any] = probe.facts(sys.path, names=names)
-    running = _made_of(facts, Path(sys.executable), whole=False)
+    running = replace(_made_of(facts, Path(sys.executable), whole=False), loaded=_loaded())
     if names is None or names <= {package.name for package in running.environment.packages}:
         return running
     every = capture_running()
     packages = tuple(package for package in every.environment.packages if package.name in names)
     return replace(every, environment=replace(every.environment, packages=packages))
+
+
+def _loaded() -> frozenset[str]:
+    library = f"{os.path.dirname(os.__file__)}{os.sep}"  # noqa: PTH120  # compared as text
+    imported = {name: sys.modules[name] for name in sys.stdlib_module_names & sys.modules.keys()}
+    files = {name: getattr(module, "__file__", None) or library for name, module in imported.items()}
+    return frozenset(name for name, file in files.items() if file.startswith(library))
 
 
 def _made_of(facts: Mapping[str, Any], interpreter: Path, *, whole: bool) -> Capture:
@@ -115,9 +129,10 @@ def _made_of(facts: Mapping[str, Any], interpreter: Path, *, whole: bool) -> Cap
 
         environment = with_conda(environment, Path(prefix), found.places)
     remarks = (*found.remarks, *(_ADDED[path] for path in facts["paths"] if path in _ADDED))
-    paths, search, dirs = tuple(facts["paths"]), tuple(facts["search"]), found.editable
+    paths, search = tuple(facts["paths"]), tuple(facts["search"])
     return Capture(
-        *(environment, kind, prefix, remarks, paths, found.duplicates, interpreter, found.places, search, dirs)
+        *(environment, kind, prefix, remarks, paths, found.duplicates, interpreter),
+        *(found.places, search, found.editable, found.unplaced),
     )
 
 

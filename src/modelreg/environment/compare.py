@@ -1,14 +1,14 @@
 """Does an environment fit what a model was registered with? Pure: two environments in, findings out."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from modelreg.environment.distribution import Duplicate
 from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms, Waiver
-from modelreg.environment.record import TOOLING, Environment, Origin, Package, Platform, Python
+from modelreg.environment.record import MANAGED, TOOLING, Environment, Origin, Package, Platform, Python
 
 _NUMBERS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
 
@@ -58,6 +58,7 @@ def compare(
     terms: Terms | None = None,
     duplicates: Iterable[Duplicate] = (),
     files: Mapping[str, frozenset[str]] | None = None,
+    unplaced: Collection[str] = (),
 ) -> Comparison:
     """Compare an environment with the one a model was registered with.
 
@@ -67,14 +68,14 @@ def compare(
     package must not look like one that passed.
 
     duplicates: what is hidden in `found`. files: the sha256 of the files that its packages may be installed from, by
-    name, as a lock lists them.
+    name, as a lock lists them. unplaced: the names of those of which it cannot be told where they came from.
 
     Raises:
         UsageError: the model has no such group.
     """
     terms = terms or Terms()
     terms = replace(terms, group=expected.group(terms.group))
-    look = _Look(expected, terms.policy, expected.pins(terms.group), files or {})
+    look = _Look(expected, terms.policy, expected.pins(terms.group), files or {}, unplaced)
     findings = [*_compare_interpreter(expected.environment, found, terms.policy)]
     same_platform = all(finding.severity is not Severity.ERROR for finding in findings)
     installed = {package.name: package for package in found.packages}
@@ -93,7 +94,8 @@ def compare(
 def excused(findings: Iterable[Finding], terms: Terms) -> Iterator[Finding]:
     """Yield findings, those among them excused for whose package an exception is in force."""
     for finding in findings:
-        yield _waived(finding, terms.policy.waivers.get(finding.subject), terms.today)
+        name = finding.subject.replace("_", "-")  # as that of a module may be written; a package's is normalised
+        yield _waived(finding, terms.policy.waivers.get(name), terms.today)
 
 
 def same_version(one: str, other: str) -> bool:
@@ -123,10 +125,16 @@ class _Look:
     """Compares packages under one policy."""
 
     def __init__(
-        self, expected: Expected, policy: Policy, pins: Mapping[str, Pin], files: Mapping[str, frozenset[str]]
+        self,
+        expected: Expected,
+        policy: Policy,
+        pins: Mapping[str, Pin],
+        files: Mapping[str, frozenset[str]],
+        unplaced: Collection[str],
     ) -> None:
         self._expected = expected
         self._files = files
+        self._unplaced = unplaced
         self._policy = policy
         self.pins = pins
         self.compared = {name: pin for name, pin in pins.items() if pin.role is not Role.TOOLING}
@@ -141,18 +149,21 @@ class _Look:
         elif (sha256 := _file_of(wanted)) and (listed := self._files.get(wanted.name)):
             if sha256 not in listed:
                 yield self._finding(pin, "file", sha256, found.version)
+        elif found.name in self._unplaced and not _same_files(wanted, found):
+            yield from self._unchecked(pin, "its direct_url.json is damaged, so it cannot be told where it came from")
         elif not _same_place(wanted, found):
             here, there = _place(wanted), _place(found)
             yield self._finding(pin, "origin", _said(here), _said(there))
         elif reason := _uncertain(_place(wanted), _place(found)):
-            if pin.role.counts or self._policy.all_count:
-                yield replace(self._finding(pin, "unknown", wanted.version, reason), severity=Severity.UNCHECKED)
+            yield from self._unchecked(pin, reason)
         elif wanted.record and found.record and wanted.record != found.record and same_platform:
             # Elsewhere the wheel is another one, and that Python or the platform differs has been said.
             yield self._finding(pin, "rebuilt", wanted.record, found.version)
-        elif self._policy.strict and wanted.record and not found.record and same_platform:
-            reason = "it has no RECORD that says which files were installed"
-            yield replace(self._finding(pin, "unknown", wanted.version, reason), severity=Severity.UNCHECKED)
+        elif wanted.record and not found.record and same_platform:
+            managed = found.origin is not None and found.origin.kind in MANAGED and not self._policy.strict
+            reason = "it has no RECORD that says which files were installed, so it may be another build"
+            # conda and systems often write none.
+            yield from self._unchecked(pin, reason, Severity.INFO if managed else Severity.UNCHECKED)
 
     def duplicates(self, duplicates: Iterable[Duplicate]) -> Iterator[Finding]:
         for duplicate in duplicates:
@@ -166,6 +177,11 @@ class _Look:
         for package in found:
             if package.name not in self.pins and package.name not in TOOLING:
                 yield Finding(severity, "extra", package.name, None, package.version)
+
+    def _unchecked(self, pin: Pin, reason: str, severity: Severity = Severity.UNCHECKED) -> Iterator[Finding]:
+        """Yield that something of a package could not be checked, where the package counts."""
+        if pin.role.counts or self._policy.all_count:
+            yield replace(self._finding(pin, "unknown", pin.package.version, reason), severity=severity)
 
     def _finding(self, pin: Pin, kind: str, wanted: str | None, found: str | None) -> Finding:
         name, role = pin.package.name, pin.role
@@ -236,7 +252,12 @@ def _same_place(wanted: Package, found: Package) -> bool:
     else:
         known = here.kind == "vcs" or (here.commit and there.commit)
         same = not known or (here.commit == there.commit and bool(here.dirty or not there.dirty))
-    return same or (wanted.record is not None and wanted.record == found.record)
+    return same or _same_files(wanted, found)
+
+
+def _same_files(wanted: Package, found: Package) -> bool:
+    """Tell whether it is known that two packages installed the same files."""
+    return wanted.record is not None and wanted.record == found.record
 
 
 def _uncertain(here: Origin | None, there: Origin | None) -> str | None:
@@ -304,8 +325,9 @@ def _waived(finding: Finding, waiver: Waiver | None, today: str) -> Finding:
     """Excuse a finding about a package for which an exception is in force."""
     if waiver is None or today > waiver.until or not _covers(waiver, finding):
         return finding
-    of_package = finding.is_pin or finding.kind == "extra"  # an exception for a package called python excuses no Python
-    if not of_package or finding.severity not in (Severity.ERROR, Severity.WARNING):
+    # An exception for a package called python excuses no Python.
+    may_be = finding.is_pin or finding.kind in ("extra", "standard", "library")
+    if not may_be or finding.severity not in (Severity.ERROR, Severity.WARNING):
         return finding
     return replace(finding, severity=Severity.INFO, note=f"excused until {waiver.until}: {waiver.reason}")
 

@@ -39,6 +39,15 @@ def with_conda(environment: Environment, prefix: Path, places: Mapping[str, str]
     return replace(environment, packages=packages, conda=tuple(sorted(others, key=lambda package: package.name)))
 
 
+def named_in(prefix: Path) -> tuple[CondaPackage, ...]:
+    """Return what conda has installed in the environment at `prefix`, by the names of its records' files alone.
+
+    To read those, which list every file, takes longer than all else. Packages of Python's are among them.
+    """
+    stems = (path.stem.rsplit("-", 2) for path in sorted(prefix.joinpath("conda-meta").glob("*.json")))
+    return tuple(CondaPackage(*parts) for parts in stems if len(parts) == len(("name", "version", "build")))
+
+
 def _records(folder: Path) -> Iterator[tuple[CondaPackage, set[str]]]:
     """Yield each package, with the names of the metadata folders it installed; damaged records are passed over."""
     for path in sorted(folder.glob("*.json")):

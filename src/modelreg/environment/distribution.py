@@ -9,6 +9,9 @@ from typing import Any
 from modelreg.digest import is_sha256
 from modelreg.environment.record import TOOLING, Origin, Package, is_name, is_word, normalized
 
+_UNTOLD = Origin("unknown")
+"""That of a package whose direct_url.json is damaged; no record has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
@@ -29,7 +32,8 @@ class Distributions:
 
     packages: sorted by name. remarks: what was odd. duplicates: what another distribution hides.
     places: the folder or file of each package's metadata, by name. editable: the folder that an editable package's
-    modules are imported from, by name. Both are paths of the machine that was read.
+    modules are imported from, by name. Both are paths of the machine that was read. unplaced: the packages whose
+    direct_url.json is damaged, so that where they came from cannot be told.
     """
 
     packages: tuple[Package, ...]
@@ -37,6 +41,7 @@ class Distributions:
     duplicates: tuple[Duplicate, ...]
     places: Mapping[str, str]
     editable: Mapping[str, str]
+    unplaced: frozenset[str] = frozenset()
 
 
 def read_distributions(found: Iterable[Mapping[str, Any]]) -> Distributions:
@@ -50,6 +55,7 @@ def read_distributions(found: Iterable[Mapping[str, Any]]) -> Distributions:
     folders: dict[str, str] = {}
     places: dict[str, str] = {}
     editable: dict[str, str] = {}
+    unplaced: list[str] = []
     remarks: list[str] = []
     duplicates: list[Duplicate] = []
     for dist in distributions:
@@ -57,11 +63,15 @@ def read_distributions(found: Iterable[Mapping[str, Any]]) -> Distributions:
         if package is None:
             continue
         folder = dist["folder"]
+        is_placed = package.origin != _UNTOLD
+        package = package if is_placed else replace(package, origin=None)
         if package.origin is None and (folder in linked or _lies_beside_its_sources(dist)):
             package = replace(package, origin=Origin("editable"))
         first = packages.setdefault(package.name, package)
         if first is package:
             folders[package.name] = folder
+            if not is_placed and package.origin is None:
+                unplaced.append(package.name)
             # An unpacked egg is named by its own folder.
             places[package.name] = str(PurePath(folder, "EGG-INFO" if folder.endswith(".egg") else dist["file"]))
             if package.origin is not None and package.origin.kind == "editable":
@@ -75,7 +85,7 @@ def read_distributions(found: Iterable[Mapping[str, Any]]) -> Distributions:
                 f"{package.name} is there twice, {first.version} and {package.version}; the first on the path counts"
             )
     ordered = tuple(packages[name] for name in sorted(packages))
-    return Distributions(ordered, tuple(remarks), tuple(duplicates), places, editable)
+    return Distributions(ordered, tuple(remarks), tuple(duplicates), places, editable, frozenset(unplaced))
 
 
 def _lies_beside_its_sources(dist: Mapping[str, Any]) -> bool:
@@ -132,7 +142,7 @@ def _package(dist: Mapping[str, Any], remarks: list[str]) -> Package | None:
         origin = _origin(dist)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         remarks.append(f"the direct_url.json of {name} is damaged, so where it came from is unknown")
-        origin = None
+        origin = _UNTOLD
     canonical = normalized(name)
     return Package(
         canonical,

@@ -1,8 +1,8 @@
 """What an environment is held against: what a version was registered with, and what its packages are to the model."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from modelreg.environment.finding import Role
 from modelreg.environment.record import TOOLING, Environment, Origin, Package, normalized
@@ -30,6 +30,7 @@ class Expected:
     imports: Imports | None = None
     groups: Mapping[str, Group] | None = None
     roles: Roles | None = None
+    _pins: dict[str | None, Mapping[str, Pin]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def group(self, asked: str | None) -> str | None:
         """Return the group that is checked: the one asked for, else `serve` where it is declared, else none.
@@ -45,13 +46,16 @@ class Expected:
             raise UsageError(f"the model has no group {asked}{known}")
         return asked
 
-    def pins(self, group: str | None) -> dict[str, Pin]:
+    def pins(self, group: str | None) -> Mapping[str, Pin]:
         """Return every package that is pinned, by name, with its role for a group."""
-        installed = {package.name: package for package in self.environment.packages}
-        wanted = {name: Pin(package, self._role(name, group)) for name, package in installed.items()}
-        for declared in self._declared(group):
-            wanted.setdefault(declared.name, Pin(declared, Role.DECLARED))
-        return wanted
+        if group not in self._pins:
+            role_of = self._roles_for(group)
+            installed = {package.name: package for package in self.environment.packages}
+            wanted = {name: Pin(package, role_of(name)) for name, package in installed.items()}
+            for declared in self._declared(group):
+                wanted.setdefault(declared.name, Pin(declared, Role.DECLARED))
+            self._pins[group] = wanted
+        return self._pins[group]
 
     def explain(self, name: str, role: Role | None) -> str | None:
         """Say why a package matters, where that is known."""
@@ -64,18 +68,29 @@ class Expected:
         more = f" and {len(modules) - _SHOWN} more" if len(modules) > _SHOWN else ""
         return f"the model imports {', '.join(modules[:_SHOWN])}{more} from it when it is loaded"
 
-    def _role(self, name: str, group: str | None) -> Role:
-        if self.roles is not None and name in self.roles.load_critical:
-            return Role.LOAD_CRITICAL
-        if name in TOOLING or (self.roles is not None and name in self.roles.tooling):
-            return Role.TOOLING
-        if self.roles is None and self.groups is None:
-            return Role.PINNED
+    def _roles_for(self, group: str | None) -> Callable[[str], Role]:
+        """Return what tells the role of a package by its name."""
         groups = self.groups or {}
+        names = {one: frozenset(groups[one].packages) for one in groups}
         counted = ("base", group) if group is not None else tuple(groups)
-        if any(name in groups[one].packages for one in counted if one in groups):
-            return Role.DECLARED
-        return Role.OTHER if any(name in other.packages for other in groups.values()) else Role.INCIDENTAL
+        declared = frozenset[str]().union(*(names[one] for one in counted if one in names))
+        others = frozenset[str]().union(*names.values())
+        critical = frozenset(self.roles.load_critical if self.roles else ())
+        tooling = TOOLING.union(self.roles.tooling if self.roles else ())
+        every_pin_counts = self.roles is None and self.groups is None
+
+        def role(name: str) -> Role:
+            if name in critical:
+                return Role.LOAD_CRITICAL
+            if name in tooling:
+                return Role.TOOLING
+            if every_pin_counts:
+                return Role.PINNED
+            if name in declared:
+                return Role.DECLARED
+            return Role.OTHER if name in others else Role.INCIDENTAL
+
+        return role
 
     def _declared(self, group: str | None) -> Iterator[Package]:
         groups = self.groups or {}

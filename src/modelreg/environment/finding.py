@@ -46,8 +46,8 @@ class Role(StrEnum):
 class Finding:
     """One difference, or one thing that could not be checked.
 
-    kind: a key of `SENTENCES`. subject: the package's normalised name, `python`, `platform`, `packages`, or an image's
-    target.
+    kind: a key of `SENTENCES`. subject: the package's normalised name, a module of the standard library, a library
+    of conda's, `conda`, `python`, `platform`, `packages`, or an image's target.
     since: since which version of the model, and when, this is wanted; None where that is not known.
     role: what the package is to the model; None where it is not about a package that the model pins.
     note: what else a person should know, in a clause of its own: who needs the package, or why this is excused.
@@ -80,7 +80,9 @@ SENTENCES: Mapping[str, str] = {
     "rebuilt": "{subject} {found} is another build than the model's: the same version, but not the same files",
     "duplicate": "{subject} is there twice, {wanted} and {found}, so it is not known which is imported",
     "shadowed": "{subject} {found} is hidden by {wanted}, which stands earlier on the path",
+    "standard": "{subject} of Python's standard library is hidden by {wanted}, which stands earlier on the path",
     "extra": "{subject} {found} is installed; the model does not ask for it",
+    "library": "{subject} of conda is {found}; the model was made with {wanted}",
     "expired": "the exception for {subject} expired on {wanted}; renew or remove it in pyproject.toml",
     "python": "Python is {found}; the model wants {wanted}",
     "implementation": "the interpreter is {found}; the model wants {wanted}",

@@ -1,12 +1,13 @@
 """The one command that brings an environment to what a model wants. Pure: findings in, a command out."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from modelreg.environment.compare import same_version
 from modelreg.environment.finding import Finding, Severity
 from modelreg.environment.record import Package
 
-_INSTALLABLE = ("missing", "version", "origin", "rebuilt", "duplicate")
+_INSTALLABLE = ("missing", "version", "origin", "rebuilt", "duplicate", "code", "files")
 _UNINSTALLABLE: Mapping[str, str] = {
     "python": "a command cannot change the Python; make a new environment with {wanted}",
     "implementation": "a command cannot change the interpreter; make a new environment with {wanted}",
@@ -15,17 +16,29 @@ _UNINSTALLABLE: Mapping[str, str] = {
     "machine": "a command cannot change the machine; the model wants {wanted}",
     "libc": "a command cannot change the C library; the model wants {wanted} or newer",
     "shadowed": "{subject} is hidden by {wanted}, which stands earlier on the path; take that off it (PYTHONPATH)",
+    "standard": "{subject} of the standard library is hidden by {wanted}; take that off the path (PYTHONPATH)",
+    "unknown": "{subject} could not be checked, so no command is known that puts it right: {found}",
+    "library": "{subject} is conda's to install; the model was made with {wanted}",
     "extra": "{subject} {found} stays: the command removes nothing; uninstall it",
 }
+_AHEAD = (
+    "{subject} is imported from {folder}, which stands before the environment's own packages, so that installing "
+    "changes nothing; first take that off the path (PYTHONPATH)"
+)
 _ORIGINS = {"conda": "conda", "distribution": "the system's own packages"}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the command is to install. tool: `pip`, its own, or `uv`. python: its interpreter."""
+    """Where the command is to install. tool: `pip`, its own, or `uv`. python: its interpreter.
+
+    ahead: the packages that are imported from elsewhere whatever is installed, by name, with the folder that they lie
+    in, which stands before all that is the environment's own.
+    """
 
     python: str
     tool: str
+    ahead: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +58,26 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
     differences: the findings of one or more versions, each with the package that is wanted, if it is about one.
     """
     wanted: dict[str, Package] = {}
-    kinds: set[str] = set()
+    kinds: dict[str, set[str]] = {}
     remarks: dict[str, None] = {}
     torn: set[str] = set()
+    differences = list(differences)
+    below = {one.subject: one.found or "" for one, _ in differences if one.kind == "shadowed"}
     for finding, package in differences:
         if not _is_to_fix(finding):
             continue
+        if finding.is_pin and finding.subject in place.ahead:
+            remarks[_AHEAD.format(subject=finding.subject, folder=place.ahead[finding.subject])] = None
+            # What lies below counts as soon as nothing hides it.
+            right = package is None or same_version(below.get(package.name, ""), package.version)
+            if right or finding.kind != "version":
+                continue
         remark = _obstacle(finding, package, place)
         if remark is not None:
             remarks[remark] = None
         elif package is not None:
             first = wanted.setdefault(package.name, package)
-            kinds.add(finding.kind)
+            kinds.setdefault(package.name, set()).add(finding.kind)
             if first.requirement != package.requirement:
                 torn.add(package.name)
     for name in sorted(torn):
@@ -64,12 +85,16 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
         remarks[f"the models want {name} in different versions; no one environment can have both"] = None
     packages = [wanted[name] for name in sorted(wanted)]
     remarks |= dict.fromkeys(_needs(packages))
-    return Fix(_command(packages, place, again=bool(kinds - {"missing", "version"})), tuple(remarks))
+    again = any(kinds[package.name].isdisjoint(("missing", "version")) for package in packages)
+    return Fix(_command(packages, place, again=again), tuple(remarks))
 
 
 def _is_to_fix(finding: Finding) -> bool:
-    """Tell whether a finding fails a check, or warns of a version; another build of a version is rarely to be had."""
-    if finding.severity is Severity.ERROR:
+    """Tell whether a finding fails a check, or warns of a version; another build of a version is rarely to be had.
+
+    Of what could not be checked, it is said that no command helps.
+    """
+    if finding.severity is Severity.ERROR or (finding.severity is Severity.UNCHECKED and finding.kind == "unknown"):
         return True
     return finding.severity is Severity.WARNING and finding.kind in ("missing", "version", "origin")
 
@@ -79,6 +104,8 @@ def _obstacle(finding: Finding, package: Package | None, place: Place) -> str | 
     said = _UNINSTALLABLE.get(finding.kind)
     if said is not None:
         return said.format(subject=finding.subject, wanted=finding.wanted, found=finding.found)
+    if package is None and finding.kind == "code":
+        return f"{finding.found}, and no package that the model pins brings it"
     if package is None or finding.kind not in _INSTALLABLE:
         return None
     if package.requirement is None:

@@ -111,8 +111,14 @@ def record_digest(record: bytes) -> "str | None":
 
     docs/format.md describes it under "The record digest".
     """
+    lines = record_lines(record)
+    return _sha256(lines) if lines else None
+
+
+def record_lines(record: bytes) -> bytes:
+    """Return what the record digest is the digest of."""
     if b'"' in record:
-        return record_digest(b"\n".join(_unquoted(record)))
+        return record_lines(b"\n".join(_unquoted(record)))
     kept = []
     for line in record.split(b"\n"):
         path, _, digest = line.strip().rpartition(b",")[0].rpartition(b",")
@@ -123,7 +129,7 @@ def record_digest(record: bytes) -> "str | None":
             continue
         kept.append(path + b"," + digest + b"\n")
     kept.sort()
-    return _sha256(b"".join(kept)) if kept else None
+    return b"".join(kept)
 
 
 _INSTALLERS = (b"INSTALLER", b"REQUESTED", b"RECORD", b"direct_url.json")

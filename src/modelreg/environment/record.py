@@ -13,6 +13,9 @@ from modelreg.fields import Fields, present
 TOOLING = frozenset({"modelreg", "pip", "uv"})
 """Packages that install and check, and that no model computes with."""
 
+MANAGED = ("conda", "distribution")
+"""The kinds of origin of what conda, or the system's own tool, has installed and looks after."""
+
 _LOCAL = ("directory", "editable")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _NORMALIZED = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -76,7 +79,7 @@ class Package:
         """The requirement (PEP 508) that installs exactly this, or None where pip cannot get it anywhere."""
         name = self.raw_name or self.name
         origin = self.origin
-        if origin is None or origin.kind in ("conda", "distribution"):
+        if origin is None or origin.kind in MANAGED:
             return _pin(name, self.version)
         if origin.url is None or origin.kind in _LOCAL:
             return None

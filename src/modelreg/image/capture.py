@@ -50,6 +50,7 @@ def capture_image(image: Image, python: str | None = None, progress: ProgressCal
         (*found.remarks, *([remark] if remark else [])),
         added,
         found.duplicates,
+        unplaced=found.unplaced,
     )
 
 

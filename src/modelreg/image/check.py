@@ -60,7 +60,8 @@ def main(path):
     for sentence in wrong:
         print(f"modelreg: {where} does not fit: {sentence}")
     if not wrong:
-        print(f"modelreg: {where} fits: Python and {len(expected['packages'])} packages were compared")
+        count = len(expected["packages"])
+        print(f"modelreg: {where} fits: Python and {count} package{'' if count == 1 else 's'} were compared")
     return 3 if wrong else 0
 
 

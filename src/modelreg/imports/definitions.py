@@ -1,12 +1,11 @@
-"""Which names a module's source defines, told from the source alone."""
+"""Which names a module's source defines, told by parsing it."""
 
 import ast
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-_DYNAMIC_NAMES = frozenset({"globals", "vars", "locals", "exec", "__import__", "modules", "global_enum"})
+_DYNAMIC_NAMES = frozenset({"globals", "vars", "locals", "exec", "setattr", "__import__", "modules", "global_enum"})
 _DYNAMIC_ATTRIBUTES = frozenset({"modules", "f_globals", "global_enum", "_convert", "_convert_"})
 
 
@@ -15,34 +14,15 @@ class Definitions:
     """What a module binds at its top, conditional definitions included.
 
     names: what is bound. imported: of these, what comes from another module: its dotted name, and the name it has
-    there. stars: the modules whose names are all imported. classes: what each class binds in its body. mentioned: every
-    text in it, and every name that it deletes somewhere. dynamic: names may come to be by other means, too.
+    there. classes: what each class binds in its body. mentioned: every text in it, and every name that it deletes
+    somewhere. dynamic: names may come to be by other means, too, such as `import *`.
     """
 
     names: frozenset[str]
     imported: Mapping[str, tuple[str, str]]
-    stars: tuple[str, ...]
     classes: Mapping[str, frozenset[str]]
     mentioned: frozenset[str]
     dynamic: bool
-
-    @property
-    def exported(self) -> frozenset[str]:
-        """The names that `import *` takes for certain; where `__all__` is computed, those that it mentions."""
-        if "__all__" in self.names:
-            return self.names & self.mentioned
-        return frozenset(name for name in self.names if not name.startswith("_"))
-
-
-def defines_plainly(source: bytes, name: str) -> bool:
-    """Tell, without parsing, whether a line of the source begins a class, a function or an assignment of this name.
-
-    True is certain but for what stands at the beginning of a line inside a text; False says nothing.
-    """
-    word = re.escape(name.encode())
-    begins = rb"^(?:(?:class|def|async[ ]+def)[ ]+" + word + rb"\b|" + word + rb"[ ]*=[^=])"
-    deletes = rb"\bdel\b[^\n]*\b" + word + rb"\b"
-    return bool(re.search(begins, source, re.MULTILINE)) and not re.search(deletes, source)
 
 
 def definitions(source: bytes, module: str, *, is_package: bool) -> Definitions | None:
@@ -63,14 +43,14 @@ class _Reader:
     def __init__(self, package: str) -> None:
         self._package = package
         self._imported: dict[str, tuple[str, str]] = {}
-        self._stars: list[str] = []
+        self._dynamic = False
         self._classes: dict[str, frozenset[str]] = {}
 
     def read(self, tree: ast.Module) -> Definitions:
         names = set(self._bound(tree.body))
         mentioned: set[str] = set()
         deleted: set[str] = set()
-        dynamic = "__getattr__" in names
+        dynamic = self._dynamic or "__getattr__" in names
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 mentioned.add(node.value)
@@ -85,7 +65,6 @@ class _Reader:
         return Definitions(
             frozenset(names - deleted),
             self._imported,
-            tuple(dict.fromkeys(self._stars)),
             self._classes,
             frozenset(mentioned | deleted),
             dynamic,
@@ -115,7 +94,7 @@ class _Reader:
         module = self._absolute(statement.module or "", statement.level)
         for alias in statement.names:
             if alias.name == "*":
-                self._stars.append(module)
+                self._dynamic = True
                 continue
             bound = alias.asname or alias.name
             self._imported[bound] = (module, alias.name)

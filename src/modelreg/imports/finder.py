@@ -4,9 +4,9 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 _BINARY = (".so", ".pyd")
 _LIBRARY = "os.py"
@@ -21,15 +21,14 @@ _COMPILED_IN = frozenset(
     }
 )
 """Modules that some interpreter has in itself, where no file tells of them."""
-_TRICKS = re.compile(rb"__path__|sys\.modules|meta_path|path_hooks|extend_path|declare_namespace|add_submodule")
+_TRICKS = rb"__path__|sys\.modules|meta_path|path_hooks|extend_path|declare_namespace|add_submodule"
 """What a package that makes submodules by other means than files has in its source."""
-_HARMLESS = re.compile(r"import (_virtualenv|_distutils_hack|coverage|sys, *coverage|os, sys;exec\(.import coverage)\b")
+_HARMLESS = r"import (_virtualenv|_distutils_hack|coverage|sys, *coverage|os, sys;exec\(.import coverage)\b"
 _MOST = 4 * 1024 * 1024
 """Bytes of the largest source that is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A module that is there. path: its file; None of a namespace package, or one inside the interpreter.
 
     kind: `source`, `extension`, `bytecode`, `namespace` or `builtin`. folders: where its submodules are looked for;
@@ -41,8 +40,7 @@ class Found:
     folders: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(NamedTuple):
     """A module that is not there. at: the part of its dotted name that is missing.
 
     sure: no other way than by files is known in which it could come to be there. below: the package that it is missing
@@ -94,7 +92,7 @@ class Finder:
     def has_hooks(self) -> bool:
         """Whether a .pth file runs code when Python starts, which may import modules from elsewhere (editables do)."""
         return any(
-            line.startswith(("import ", "import\t")) and not _HARMLESS.match(line)
+            line.startswith(("import ", "import\t")) and not re.match(_HARMLESS, line)
             for folder in self._search
             for name in self._names(folder) or ()
             if name.endswith(".pth")
@@ -148,7 +146,7 @@ class Finder:
     def _is_plain(self, package: Found) -> bool:
         """Tell whether a package does nothing that could make submodules which have no file."""
         source = self.source(package.path) if package.kind == "source" and package.path is not None else None
-        return source is not None and _TRICKS.search(source) is None
+        return source is not None and re.search(_TRICKS, source) is None
 
     def _names(self, folder: str) -> frozenset[str] | None:
         """Return the names in a folder; none where there is nothing, None where something else than a folder is."""

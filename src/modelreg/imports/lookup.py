@@ -3,25 +3,29 @@
 What is said to be gone is gone: whatever could be there by means that cannot be seen from the files is unknown.
 """
 
-import mmap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from modelreg.imports.definitions import Definitions, defines_plainly, definitions
+from modelreg.imports.bindings import binds_plainly, imports_all
 from modelreg.imports.finder import Absent, Finder, Found
 from modelreg.records import Imports
 
+if TYPE_CHECKING:
+    from modelreg.imports.definitions import Definitions
+
 _LARGEST = 64 * 1024 * 1024
 """Bytes of the largest extension module that is searched."""
-_CYTHON = b"__pyx_"
-"""What stands in every extension module that Cython made; others may leave their names to a library beside them."""
+_TABLE = b"cline_in_traceback"
+"""What stands among the names of an extension module of Cython's, unless they are compressed, as from Cython 3.2."""
 _UNPICKLE = b"__pyx_unpickle_"
 """How the functions begin whose names Cython never compresses."""
-_HIDES = (b"CYTHON_COMPRESS_STRINGS", b"from-import-*")
-"""What stands in one of Cython's whose names may be compressed (from 3.2), or come from another module."""
+_ALL = b"from-import-*"
+"""What stands in one of Cython's that may have names of another module's."""
+_REPLACED = "distutils"
+"""What setuptools puts its own in the place of, when Python starts."""
 _DEEPEST = 20  # modules that a name is followed through
 
 
@@ -33,8 +37,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(NamedTuple):
     """What became of one global. name: empty where the module alone is named. missing: the module that is not there."""
 
     module: str
@@ -62,7 +65,7 @@ def look_up(imports: Imports, search: Sequence[str]) -> Iterator[Lookup]:
 
 
 def _look_up(code: "_Code", imports: Imports, module: str, name: str) -> Lookup:
-    if module == "__main__" or module in (imports.missing or ()):
+    if module.partition(".")[0] in ("__main__", _REPLACED) or module in (imports.missing or ()):
         return Lookup(module, name, State.UNKNOWN)
     there, called = _of_python_3(module, name)
     found = code.finder.find(there)
@@ -120,19 +123,19 @@ class _Code:
         source = self.finder.source(found.path) if found.path is not None else None
         if source is None:
             return State.UNKNOWN
-        if not rest and defines_plainly(source, first):
+        if not rest and binds_plainly(source, first):
             return State.EXISTS
+        if imports_all(source):
+            return State.UNKNOWN
         defined = self._defined(module, found, source)
         if defined is None:
             return State.UNKNOWN
         if first in defined.names:
             return self._attribute(defined, first, rest, depth) if rest else State.EXISTS
-        if any(self._star_has(star, first, depth + 1) for star in defined.stars):
-            return State.UNKNOWN if rest else State.EXISTS
-        uncertain = defined.dynamic or defined.stars or first in defined.mentioned
+        uncertain = defined.dynamic or first in defined.mentioned
         return State.UNKNOWN if uncertain or self._submodule(module, first) is not None else State.GONE
 
-    def _attribute(self, defined: Definitions, first: str, rest: str, depth: int) -> State:
+    def _attribute(self, defined: "Definitions", first: str, rest: str, depth: int) -> State:
         """Tell whether something below a name is there; what a class inherits or is given, nobody can see here."""
         if rest in defined.classes.get(first, ()):
             return State.EXISTS
@@ -142,23 +145,11 @@ class _Code:
             return state if state is State.EXISTS else State.UNKNOWN
         return State.UNKNOWN
 
-    def _star_has(self, module: str, name: str, depth: int) -> bool:
-        """Tell whether `import *` of a module takes a name for certain."""
-        found = self.finder.find(module)
-        if isinstance(found, Absent) or found.kind != "source" or found.path is None or depth > _DEEPEST:
-            return False
-        source = self.finder.source(found.path)
-        defined = self._defined(module, found, source) if source is not None else None
-        if defined is None:
-            return False
-        return name in defined.exported or (
-            "__all__" not in defined.names
-            and not name.startswith("_")
-            and any(self._star_has(star, name, depth + 1) for star in defined.stars)
-        )
-
-    def _defined(self, module: str, found: Found, source: bytes) -> Definitions | None:
+    def _defined(self, module: str, found: Found, source: bytes) -> "Definitions | None":
         if module not in self._definitions:
+            # Imported here: most names are plain to see without it.
+            from modelreg.imports.definitions import definitions
+
             self._definitions[module] = definitions(source, module, is_package=found.folders is not None)
         return self._definitions[module]
 
@@ -172,6 +163,9 @@ class _Code:
 
 def _in_binary(path: Path, first: bytes, rest: bytes) -> State:
     """Tell whether an extension module has a name, and what is below it, by the text in it."""
+    # Imported here: few models name anything of one.
+    import mmap
+
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             if len(data) > _LARGEST:
@@ -180,7 +174,7 @@ def _in_binary(path: Path, first: bytes, rest: bytes) -> State:
                 return State.EXISTS if data.find(rest) >= 0 else State.UNKNOWN
             if first.startswith(_UNPICKLE) and data.find(_UNPICKLE) >= 0:
                 return State.GONE
-            told = data.find(_CYTHON) >= 0 and not any(data.find(mark) >= 0 for mark in _HIDES)
+            told = data.find(_TABLE) >= 0 > data.find(_ALL)
             return State.GONE if told else State.UNKNOWN
     except (OSError, ValueError):
         return State.UNKNOWN

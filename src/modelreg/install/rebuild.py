@@ -86,7 +86,9 @@ def read(selection: Selection, folder: Path) -> Rebuilt | None:
         captured = capture(interpreter)
     except (NotFoundError, EnvironmentUnreadableError):
         return None
-    comparison = compare(selection.expected, captured.environment, None, captured.duplicates)
+    comparison = compare(
+        selection.expected, captured.environment, None, captured.duplicates, unplaced=captured.unplaced
+    )
     return Rebuilt(
         folder,
         interpreter.path,
@@ -139,7 +141,9 @@ def _make(
         installer.install(python, selection.requirements)
     tell("Verifying")
     captured = capture(find_interpreter(folder))
-    comparison = compare(selection.expected, captured.environment, None, captured.duplicates)
+    comparison = compare(
+        selection.expected, captured.environment, None, captured.duplicates, unplaced=captured.unplaced
+    )
     if not comparison.fits:
         wrong = [finding for finding in comparison.findings if finding.severity in comparison.failing]
         raise EnvironmentMismatchError(f"what was installed does not fit, so it was removed: {_listed(wrong)}")

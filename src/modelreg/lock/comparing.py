@@ -45,7 +45,7 @@ def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock
     roles = {name: role for name, role in comparison.roles.items() if name not in unknown}
     if not roles and comparison.roles:
         findings.append(Finding(Severity.ERROR, "nothing", "packages", None, None))
-    bare = replace(comparison, findings=(), roles=roles, unsaid=tuple(_unsaid(lock)))
+    bare = replace(comparison, findings=(), roles=roles, unsaid=tuple(_unsaid(lock, expected.environment)))
     return lock, environment, bare.with_findings([*findings, *_scope(lock, expected.environment)])
 
 
@@ -93,7 +93,7 @@ def _finding(name: str, reason: str, pin: Pin | None, terms: Terms) -> Finding:
 
 
 def _at(loose: Loose) -> str:
-    return f"{loose.where[0]}, line {loose.where[1]}"
+    return " and ".join(f"{file}, line {line}" for file, line in (loose.where, *loose.others))
 
 
 def _is_about_a_build(finding: Finding) -> bool:
@@ -123,8 +123,10 @@ def _scope(lock: Lock, environment: Environment) -> Iterator[Finding]:
         )
 
 
-def _unsaid(lock: Lock) -> Iterator[str]:
+def _unsaid(lock: Lock, wanted: Environment) -> Iterator[str]:
     python = f"; it is for Python {lock.python}" if lock.python else ""
     yield f"the exact Python and the platform were not compared, as {lock.path} does not say them{python}"
+    if wanted.conda:
+        yield f"the {len(wanted.conda)} packages of conda's that are none of Python's were not compared"
     if lock.group:
         yield f"of its groups and extras, {lock.group} was chosen"

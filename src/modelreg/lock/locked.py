@@ -25,11 +25,15 @@ class Locked:
 
 @dataclass(frozen=True, slots=True)
 class Loose:
-    """What a lock leaves open. name: of the package, normalised; empty where it may be any."""
+    """What a lock leaves open. name: of the package, normalised; empty where it may be any.
+
+    others: the other places that it stands at, where these contradict the first.
+    """
 
     name: str
     reason: str
     where: Where
+    others: tuple[Where, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def _one(name: str, entries: list[Locked | Loose]) -> Iterator[Locked | Loose]:
     if not pinned:
         yield entries[0]
     elif len({(one.package.version, one.package.origin) for one in pinned}) > 1:
-        lines = " and ".join(dict.fromkeys(f"{one.where[0]}, line {one.where[1]}" for one in pinned))
-        yield Loose(name, f"it is asked for in two ways ({lines})", pinned[0].where)
+        first, *others = dict.fromkeys(one.where for one in pinned)
+        yield Loose(name, "it is asked for in two ways", first, tuple(others))
     else:
         yield Locked(pinned[0].package, pinned[0].where, frozenset[str]().union(*(one.hashes for one in pinned)))

@@ -1,4 +1,7 @@
-"""What an import would find in place of an installed package: a folder on PYTHONPATH, say, that has no metadata."""
+"""What an import would find in place of an installed package, or of a module of the standard library.
+
+A folder on PYTHONPATH, say, that has no metadata.
+"""
 
 import os
 import re
@@ -9,35 +12,88 @@ from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison
 from modelreg.environment.expected import Expected
 from modelreg.environment.finding import Finding, Role, Severity
+from modelreg.environment.record import TOOLING, Package
+from modelreg.records import Imports
 
 _STANDARD = re.compile(r"python\d+\.zip")
 """The archive of the standard library, as embedded Pythons have it."""
-_COMMON = frozenset({"benchmarks", "conftest", "doc", "docs", "examples", "scripts", "setup", "test", "tests", "tools"})
+COMMON = frozenset({"benchmarks", "conftest", "doc", "docs", "examples", "scripts", "setup", "test", "tests", "tools"})
 """What packages leave beside their modules by mistake, and projects have, too; nothing that counts is called so."""
+_FROZEN = frozenset(
+    {
+        *("_collections_abc", "_sitebuiltins", "abc", "codecs", "encodings", "genericpath", "importlib", "io"),
+        *("ntpath", "os", "posixpath", "runpy", "site", "stat", "zipimport"),
+    }
+)
+"""What an interpreter holds in itself, or has loaded before anything else is on its path."""
+_TOOLS = frozenset(
+    {
+        *("antigravity", "cmd", "code", "ensurepip", "idlelib", "lib2to3", "profile", "pyclbr", "tabnanny", "this"),
+        *("trace", "turtle", "turtledemo", "venv"),
+    }
+)
+"""What developers call, and no library does to load or to compute; projects have modules of these names."""
 
 
 def hidden_findings(expected: Expected, capture: Capture, comparison: Comparison) -> Iterator[Finding]:
     """Yield the packages that count in whose place an import would find something else, unless that has been told.
 
-    What is the same there, file by file, hides nothing. Editable packages lie elsewhere by their nature.
+    What is the same there, file by file, hides nothing. Editable packages lie elsewhere by their nature. Modules of the
+    standard library that are hidden are all told: what the model needs imports more of them than its files name.
     """
     told = {finding.subject for finding in comparison.findings if finding.kind in ("duplicate", "shadowed")}
     pins, all_count = expected.pins(comparison.terms.group), comparison.terms.policy.all_count
     path = _Path(capture.search)
     for package in capture.environment.packages:
         name, pin = package.name, pins.get(package.name)
-        editable = package.origin is not None and package.origin.kind == "editable"
-        if pin is None or editable or name in told or name not in capture.places:
+        if pin is None or name in told or pin.role is Role.TOOLING or not (pin.role.counts or all_count):
             continue
-        if pin.role is not Role.TOOLING and (pin.role.counts or all_count):
-            by = path.found_instead(Path(capture.places[name]), _imported(expected, name))
-            if by is not None:
-                note = expected.explain(name, pin.role)
-                yield Finding(Severity.ERROR, "shadowed", name, by, package.version, None, pin.role, note)
+        by = _instead_of(package, capture, path, _imported(expected.imports, name))
+        if by is not None:
+            note = expected.explain(name, pin.role)
+            yield Finding(Severity.ERROR, "shadowed", name, by, package.version, None, pin.role, note)
+    named = {module.partition(".")[0] for module in (expected.imports.names if expected.imports else ())}
+    strict = comparison.terms.policy.strict
+    for name, by in path.library_instead():
+        if name in capture.loaded:
+            continue
+        severity = Severity.ERROR if strict or name in named or name not in _TOOLS else Severity.WARNING
+        note = "the model imports it when it is loaded" if name in named else "whatever the model needs may import it"
+        yield Finding(severity, "standard", name, by, None, note=note)
 
 
-def _imported(expected: Expected, name: str) -> Sequence[str]:
-    owners = (expected.imports.packages if expected.imports else None) or {}
+def hidden_remarks(capture: Capture, imports: Imports | None) -> Iterator[str]:
+    """Say which packages, and modules of the standard library, other code hid where the model was made.
+
+    That code is recorded nowhere, so nobody can build such an environment again. No path of the machine is named.
+    """
+    path = _Path(capture.search)
+    hidden = {f"{name} of Python's standard library": by for name, by in path.library_instead()}
+    for package in capture.environment.packages:
+        if package.name not in TOOLING:
+            by = _instead_of(package, capture, path, _imported(imports, package.name))
+            hidden |= {f"{package.name} {package.version}": by} if by is not None else {}
+    for name, by in hidden.items():
+        yield (
+            f"{name} was hidden by {path.within(by)}, which stood earlier on the path (PYTHONPATH), so the model was "
+            "made with code that is not recorded"
+        )
+
+
+def ahead_of_library(search: Sequence[str]) -> Sequence[str]:
+    """Return what stands on a `sys.path` before the standard library, by real paths: what PYTHONPATH adds, mostly."""
+    return _Path(search).ahead_of_library()
+
+
+def _instead_of(package: Package, capture: Capture, path: "_Path", imported: Sequence[str]) -> str | None:
+    editable = package.origin is not None and package.origin.kind == "editable"
+    if editable or package.name not in capture.places:
+        return None
+    return path.found_instead(Path(capture.places[package.name]), imported)
+
+
+def _imported(imports: Imports | None, name: str) -> Sequence[str]:
+    owners = (imports.packages if imports else None) or {}
     return [module for module, owner in owners.items() if owner == name]
 
 
@@ -55,7 +111,7 @@ class _Path:
         if home not in self._before:
             self._before[home] = self._colliding(home)
         for entry, names in self._before[home].items():
-            for module in [*imported, *_tops(place, names - _COMMON)]:
+            for module in [*imported, *_tops(place, names - COMMON)]:
                 if module.partition(".")[0] in names and (by := self._instead(module, entry)) is not None:
                     # Imported here: as below.
                     from modelreg.environment.files_changed import is_same_in
@@ -63,6 +119,25 @@ class _Path:
                     if not is_same_in(place, Path(entry), module.partition(".")[0]):
                         return by
         return None
+
+    def library_instead(self) -> Iterator[tuple[str, str]]:
+        """Yield the top modules of the standard library that something hides, with that."""
+        ahead = self.ahead_of_library()
+        own = frozenset[str]().union(*(_names(entry) for entry in self._search if ahead and _is_python_s(entry)))
+        for entry in ahead:
+            for name in sorted((_names(entry) & own) - COMMON - _FROZEN):
+                if (by := self._instead(name, entry)) is not None:
+                    yield name, by
+
+    def within(self, found: str) -> str:
+        """Name a file as it lies in the entry it was found in: `pkg/mod.py`; an archive by its own name."""
+        entry = next((entry for entry in self._search if found.startswith(f"{entry}{os.sep}")), str(Path(found).parent))
+        return found[len(entry) + 1 :].replace(os.sep, "/")
+
+    def ahead_of_library(self) -> Sequence[str]:
+        """Return the entries before the first one that is Python's own; none where there is no such."""
+        first = next((number for number, entry in enumerate(self._search) if _is_python_s(entry)), 0)
+        return self._search[:first]
 
     def _colliding(self, home: str) -> Mapping[str, frozenset[str]]:
         """Return what is searched before a folder and is not Python's own, with the names that both have."""

@@ -62,7 +62,7 @@ def look_at_image(
     pinned = reference.at(image.digest)
     captured = capture_image(image, progress=progress)
     terms = Terms(group=target if target in (expected.groups or {}) else None)
-    comparison = compare(expected, captured.environment, terms, captured.duplicates)
+    comparison = compare(expected, captured.environment, terms, captured.duplicates, unplaced=captured.unplaced)
     if not comparison.fits and not allow_mismatch:
         raise EnvironmentMismatchError(
             f"{pinned} does not fit: {_told(comparison)}; build it anew, or say --allow-mismatch"

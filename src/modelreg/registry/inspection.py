@@ -1,6 +1,8 @@
 """What is found by looking into the files of an environment: code that is gone, and files that were changed."""
 
-from collections.abc import Collection, Iterator, Sequence
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,52 +11,102 @@ from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Terms
 from modelreg.records import Imports
+from modelreg.registry.hidden import COMMON
 
 _SHOWN = 3  # files that a sentence names
+_TOP = rb'^[^/,"\n.][^/,"\n]*(?=/|(?<=\.py),|(?<=\.so),|(?<=\.pyd),)'
+"""How a line of a RECORD begins: the folder or the module at the top."""
 _ENDS = (".py,", "/__init__.py,", ".cpython-", ".abi3.", ".cp")
 """How the path of a module goes on in a RECORD."""
 
 
-def code_findings(expected: Expected, capture: Capture, differences: Sequence[Finding]) -> Iterator[Finding]:
+def code_findings(
+    expected: Expected, capture: Capture, terms: Terms, differences: Sequence[Finding]
+) -> Iterator[Finding]:
     """Yield what the model's files name and the environment does not have any more.
 
-    Only code that may be another is looked up: of packages that differ, and Python's own where that differs. A package
-    that is missing altogether has been told.
+    A package that is missing altogether has been told. Of Python's own modules, where Python is the same, only whether
+    they are there is looked up: some systems leave a part of them out.
     """
     imports = expected.imports
-    if imports is None or not capture.search or not differences:
+    if imports is None or not capture.search:
         return
-    suspected = _suspected(imports, differences)
-    if not suspected.names:
+    wanted = _looked_up(imports, expected.pins(expected.group(terms.group)), differences)
+    if not wanted.names:
         return
-    # Imported here: where nothing differs, which is the usual case, it is not needed.
+    # Imported here: many models name nothing.
     from modelreg.imports.lookup import State, look_up
 
     gone: dict[str, list[str]] = {}
     owners: dict[str, str] = {}
-    for found in look_up(suspected, capture.search):
+    for found in look_up(wanted, capture.search):
         if found.state is State.GONE:
             gone.setdefault(str(found), []).append(f"{found.module}.{found.name}".rstrip("."))
             owners[str(found)] = (imports.packages or {}).get(found.module) or found.module.partition(".")[0]
     for clause, names in gone.items():
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        wanted = f"{', '.join(names[:_SHOWN])}{more}"
-        yield Finding(Severity.ERROR, "code", owners[clause], wanted, clause)
+        wanted_names = f"{', '.join(names[:_SHOWN])}{more}"
+        yield Finding(Severity.ERROR, "code", owners[clause], wanted_names, clause)
 
 
-def _suspected(imports: Imports, differences: Sequence[Finding]) -> Imports:
+def _looked_up(imports: Imports, pins: Collection[str], differences: Sequence[Finding]) -> Imports:
     absent = {finding.subject for finding in differences if finding.kind == "missing"}
-    differing = {finding.subject for finding in differences if finding.is_pin} - absent
-    python = any(finding.subject == "python" for finding in differences)
+    is_python_other = any(finding.subject == "python" for finding in differences)
+    owners = imports.packages
 
-    def is_suspected(module: str) -> bool:
-        owner = (imports.packages or {}).get(module)
+    def names_of(module: str, names: tuple[str, ...]) -> tuple[str, ...] | None:
+        owner = None if owners is None else owners.get(module)
         if owner is not None:
-            return owner in differing
-        return python or (imports.packages is None and bool(differing))
+            return names if owner in pins and owner not in absent else None
+        if owners is None:  # nobody knows whose it is
+            return None if absent else names
+        return names if is_python_other else ()
 
-    names = {module: names for module, names in imports.names.items() if is_suspected(module)}
-    return replace(imports, names=names)
+    found = {module: names_of(module, names) for module, names in imports.names.items()}
+    return replace(imports, names={module: names for module, names in found.items() if names is not None})
+
+
+def emptied_findings(
+    expected: Expected, capture: Capture, terms: Terms, differences: Sequence[Finding]
+) -> Iterator[Finding]:
+    """Yield the packages that count of which metadata is left and a module or package at the top is gone.
+
+    Told from their RECORD. Editable packages lie elsewhere; passed over is what was told of already, and a package of
+    which the model's files name a module, since that is looked up.
+    """
+    if not capture.search:  # an image's files are not looked at
+        return
+    told = {finding.subject for finding in differences if finding.kind in ("missing", "code", "files")}
+    told.update(((expected.imports.packages if expected.imports else None) or {}).values())
+    pins = expected.pins(expected.group(terms.group))
+    here: dict[Path, frozenset[str]] = {}
+    for package in capture.environment.packages:
+        pin, place = pins.get(package.name), capture.places.get(package.name)
+        editable = package.origin is not None and package.origin.kind == "editable"
+        if pin is None or place is None or editable or package.name in told or pin.role is Role.TOOLING:
+            continue
+        if pin.role.counts or terms.policy.all_count:
+            metadata = Path(place)
+            gone = sorted(_tops(metadata) - _names_in(metadata.parent, here))
+            if gone:
+                said = ", ".join(f"{name} is missing" for name in gone[:_SHOWN])
+                yield Finding(Severity.ERROR, "files", package.name, package.version, said)
+
+
+def _tops(metadata: Path) -> frozenset[str]:
+    """Return the modules and packages that a RECORD has at the top, as the files and folders that they are."""
+    try:
+        record = (metadata / "RECORD").read_bytes()
+    except OSError:
+        return frozenset()
+    tops = {top.decode("utf-8", "replace") for top in set(re.findall(_TOP, record, re.MULTILINE))}
+    return frozenset(top for top in tops - COMMON if not top.endswith((".dist-info", ".data", "__pycache__")))
+
+
+def _names_in(folder: Path, known: dict[Path, frozenset[str]]) -> frozenset[str]:
+    if folder not in known:
+        known[folder] = frozenset(os.listdir(folder))  # noqa: PTH208  # pathlib takes ten times as long
+    return known[folder]
 
 
 def file_findings(
@@ -85,7 +137,7 @@ def file_findings(
             yield Finding(severity, "unhashed", found.package, None, reason)
 
 
-def _deep(pins: dict[str, Pin], *, all_count: bool) -> Collection[str]:
+def _deep(pins: Mapping[str, Pin], *, all_count: bool) -> Collection[str]:
     if all_count:
         return {name for name, pin in pins.items() if pin.role is not Role.TOOLING}
     critical = {name for name, pin in pins.items() if pin.role is Role.LOAD_CRITICAL}

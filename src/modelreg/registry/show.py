@@ -1,24 +1,30 @@
 """Joining a version with its files and its environment."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from modelreg import layout
 from modelreg.digest import sha256_of
 from modelreg.environment.record import Environment
 from modelreg.errors import IntegrityError
-from modelreg.manifest import Manifest
 from modelreg.records import Tree, content_addressed
 from modelreg.registry.ledger import read_content
 from modelreg.store import Store
 from modelreg.version import Version
 
+if TYPE_CHECKING:
+    from modelreg.manifest import Manifest
 
-def show(store: Store, version: Version) -> Manifest:
+
+def show(store: Store, version: Version) -> "Manifest":
     """Return the manifest of a version.
 
     Raises:
         IntegrityError: the record of its files or of its environment is missing or damaged.
     """
+    # Imported here: an environment is read without it.
+    from modelreg.manifest import Manifest
+
     sha256 = version.artifact.digest.removeprefix("sha256:")
     key = layout.tree(version.model, version.artifact.size, sha256)
     data = read_content(store, key, sha256)

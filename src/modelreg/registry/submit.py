@@ -14,8 +14,9 @@ from modelreg.environment.record import Environment
 from modelreg.errors import EnvironmentMismatchError, UsageError
 from modelreg.files import find_source
 from modelreg.formats import model_format
-from modelreg.records import CaptureNote, EnvironmentSummary, Source, metric
+from modelreg.records import CaptureNote, EnvironmentSummary, metric
 from modelreg.reference import check_model_name
+from modelreg.registry.hidden import hidden_remarks
 from modelreg.registry.needs import needs
 from modelreg.registry.register import Submission
 from modelreg.settings import actor, model_name
@@ -54,15 +55,17 @@ def submission(
     form = model_format(files.files, files.layout)
     needed = needs(files.files, form, captured, groups, allow_mismatch=allow_mismatch)
     source = git_source(Path(), files.files[0].location.parent)
+    hidden = tuple(hidden_remarks(captured, needed.imports))
     if strict_env:
-        _refuse_obstacles(captured.environment, source)
+        _refuse([*obstacles(captured.environment, source), *hidden])
+    remarks = (*captured.remarks, *hidden, *needed.remarks)
     return Submission(
         model,
         files,
         form,
         summary(captured.environment),
         encode(captured.environment.to_mapping()),
-        CaptureNote(f"modelreg {__version__}", captured.kind, (*captured.remarks, *needed.remarks), captured.paths),
+        CaptureNote(f"modelreg {__version__}", captured.kind, remarks, captured.paths),
         source,
         checked_text("description", description),
         checked_pairs("tag", tags),
@@ -75,8 +78,8 @@ def submission(
     )
 
 
-def _refuse_obstacles(environment: Environment, source: Source | None) -> None:
-    found = tuple(obstacles(environment, source))
+def _refuse(found: Sequence[str]) -> None:
+    """Refuse an environment in whose way something stands, if something does."""
     if found:
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
         raise EnvironmentMismatchError(

@@ -17,6 +17,7 @@ from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError, Us
 from modelreg.events import ImageNote
 from modelreg.paths import MANIFEST
 from modelreg.registry.hidden import hidden_findings
+from modelreg.registry.inspection import code_findings, emptied_findings, file_findings
 from modelreg.registry.model import ModelReader
 from modelreg.version import Version
 
@@ -147,16 +148,26 @@ def check(
     if not isinstance(capture, Capture):
         return _lock_report(reference, expected, capture, terms)
     found = _whole(expected, capture, terms)
-    comparison = compare(expected, found, terms, capture.duplicates)
-    comparison = comparison.with_findings(excused(hidden_findings(expected, capture, comparison), terms))
-    if terms.deep or (expected.imports is not None and comparison.findings):
-        # Imported here: where everything fits it is not needed.
-        from modelreg.registry.inspection import code_findings, file_findings
-
-        more = [*code_findings(expected, capture, comparison.findings)]
-        more += file_findings(expected, capture, terms, comparison.findings)
-        comparison = comparison.with_findings(more)
+    comparison = compare(expected, found, terms, capture.duplicates, unplaced=capture.unplaced)
+    more = [*hidden_findings(expected, capture, comparison), *_library_findings(expected, capture, terms)]
+    comparison = comparison.with_findings(excused(more, terms))
+    for look in (code_findings, file_findings, emptied_findings):
+        comparison = comparison.with_findings(look(expected, capture, terms, comparison.findings))
     return EnvironmentReport(reference, comparison, capture, wanted=_wanted(expected, comparison))
+
+
+def _library_findings(expected: Expected, capture: Capture, terms: Terms) -> Iterator[Finding]:
+    wanted, found = expected.environment.conda, capture.environment
+    if not wanted or expected.environment.platform.system != found.platform.system:
+        return  # elsewhere they are others, and that the system differs has been said
+    if expected.environment.platform.machine != found.platform.machine:
+        return
+    # Imported here: few models were made in an environment of conda's.
+    from modelreg.environment.conda import named_in
+    from modelreg.environment.libraries import compare_libraries
+
+    libraries = found.conda or (named_in(Path(capture.prefix)) if capture.kind == "conda" else None)
+    yield from compare_libraries(wanted, libraries, terms.policy)
 
 
 def _lock_report(reference: str, expected: Expected, file: "LockFile", terms: Terms) -> EnvironmentReport:

@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 from modelreg.digest import CHUNK, Poured, pour
 from modelreg.errors import AccessDeniedError, KeyAbsentError, KeyExistsError, StoreError
-from modelreg.files import pieces
 from modelreg.store.protocol import Copier, Entry, Fetcher, Store
 
 STAGING = ".tmp"
@@ -56,6 +55,9 @@ class LocalStore:
         self, key: str, source: Path, progress: Callable[[int], None] | None = None, *, resume: bool = False
     ) -> Poured:
         """Write a file's bytes at `key`, hashing them in the same pass."""
+        # Imported here: most commands only read.
+        from modelreg.files import pieces
+
         try:
             with self._staged() as (file, staged):
                 poured = pour(pieces(source), file.write, progress)

@@ -41,13 +41,20 @@ def _remedy(report: "EnvironmentReport") -> str:
 
 
 _RISKY = ("version", "origin", "rebuilt", "file")
+_COUNTED = {
+    "extra": "{} more than the model asks for",
+    "missing": "without {} that it can do without",
+    "rebuilt": "{} of another build",
+    "library": "{} of conda's that no numbers are computed with differ",
+}
+"""What is said of information of which only the number is told."""
 
 
 def is_counted_only(finding: Finding) -> bool:
     """Tell whether a finding is one of many that only their number is told of, such as packages that were added."""
     if finding.severity is not Severity.INFO or finding.note:
         return False
-    return finding.kind in ("extra", "missing", "rebuilt") or finding.role is Role.OTHER
+    return finding.kind in _COUNTED or finding.role is Role.OTHER
 
 
 def summary(comparison: "Comparison") -> list[str]:
@@ -58,7 +65,8 @@ def summary(comparison: "Comparison") -> list[str]:
     group = f", group {terms.group}" if terms.group else ""
     counted = count_text(comparison.compared, "package")
     beside = "" if comparison.unsaid else ", Python and the platform"
-    lines = [f"{counted} ({levels}){beside} were compared; policy {terms.policy}{group}"]
+    verb = "was" if comparison.compared == 1 and not beside else "were"
+    lines = [f"{counted} ({levels}){beside} {verb} compared; policy {terms.policy}{group}"]
     if not levels:
         lines = [f"no package was compared; policy {terms.policy}{group}"]
     lines += comparison.unsaid
@@ -67,9 +75,7 @@ def summary(comparison: "Comparison") -> list[str]:
         allowed = "allowed" if terms.allow_unchecked else "which fails; --allow-unchecked lets it pass"
         lines.append(f"{count_text(unchecked, 'thing')} could not be checked, {allowed}")
     told = [finding for finding in comparison.findings if is_counted_only(finding)]
-    extra, absent, built = (sum(one.kind == kind for one in told) for kind in ("extra", "missing", "rebuilt"))
+    counts = Counter(finding.kind for finding in told)
     parts = [f"not compared: {', '.join(comparison.ignored)} (tooling)"] if comparison.ignored else []
-    parts += [f"{count_text(extra, 'package')} more than the model asks for"] if extra else []
-    parts += [f"without {count_text(absent, 'package')} that it can do without"] if absent else []
-    parts += [f"{count_text(built, 'package')} of another build"] if built else []
+    parts += [said.format(count_text(counts[kind], "package")) for kind, said in _COUNTED.items() if counts[kind]]
     return [*lines, *(["; ".join(parts)] if parts else [])]
