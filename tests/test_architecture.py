@@ -195,7 +195,7 @@ def test_a_list_in_a_pipe_loads_nothing_heavy(tmp_path: Path, model: Path, captu
     for arguments in (["list"], ["list", "fraud"], ["list", "--json"]):
         loaded = _loaded(*arguments, registry=registry)
         assert "typer" in loaded
-        heavy = ("rich", "yaml", "boto3", "google", "packaging", "pydantic", "asyncio", "concurrent")
+        heavy = ("rich", "yaml", "botocore", "google", "packaging", "pydantic", "asyncio", "concurrent")
         assert not _those_of(loaded, *heavy)
         # Typer imports subprocess for itself; ours are these.
         assert not loaded & {"modelreg.environment.capture", "modelreg.source"}
@@ -203,7 +203,7 @@ def test_a_list_in_a_pipe_loads_nothing_heavy(tmp_path: Path, model: Path, captu
 
 def test_registering_a_small_file_starts_no_machinery(tmp_path: Path, model: Path) -> None:
     loaded = _loaded("register", str(model), "fraud", registry=tmp_path / "registry")
-    assert not _those_of(loaded, "rich", "yaml", "boto3", "google", "concurrent", "asyncio")
+    assert not _those_of(loaded, "rich", "yaml", "botocore", "google", "concurrent", "asyncio")
 
 
 def test_importing_the_package_imports_nothing_of_it() -> None:

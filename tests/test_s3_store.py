@@ -371,13 +371,13 @@ def test_a_store_that_cannot_be_reached_is_exit_8(run: Run) -> None:
 
 
 def test_without_the_extra_a_sentence_names_it(tmp_path: Path, run: Run) -> None:
-    (tmp_path / "without" / "boto3").mkdir(parents=True)
-    (tmp_path / "without" / "boto3" / "__init__.py").write_text(
-        "raise ModuleNotFoundError(\"No module named 'boto3'\", name='boto3')"
+    (tmp_path / "without" / "botocore").mkdir(parents=True)
+    (tmp_path / "without" / "botocore" / "__init__.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'botocore'\", name='botocore')"
     )
     ran = run("list", MODELREG_REGISTRY="s3://bucket/x", PYTHONPATH=str(tmp_path / "without"))
     assert ran.code == 2
-    assert "s3://bucket/x needs boto3" in ran.err
+    assert "s3://bucket/x needs botocore" in ran.err
     assert "modelreg[s3]" in ran.err
 
 
