@@ -31,19 +31,18 @@ class Poured(NamedTuple):
 
 def sha256_of(data: bytes) -> str:
     """Return the sha256 of `data`, in hexadecimal."""
-    return str(_sha256_for(len(data)).sha256(data).hexdigest())
+    return str(_module_for(len(data)).sha256(data).hexdigest())
 
 
-def _sha256_for(size: int) -> ModuleType:
+def _module_for(size: int) -> ModuleType:
     """Return the module that hashes so many bytes soonest.
 
     hashlib loads OpenSSL, which takes longer than to hash all the records that a command reads without it. The standard
     library's own `random` does the same.
     """
     if size <= _SMALL and "hashlib" not in sys.modules:
-        for name in ("_sha2", "_sha256"):  # of Python 3.12 and later; of those before
-            with suppress(ImportError):
-                return import_module(name)
+        with suppress(ImportError):
+            return import_module("_sha2" if sys.version_info >= (3, 12) else "_sha256")
     return import_module("hashlib")
 
 
