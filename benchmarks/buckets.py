@@ -12,7 +12,6 @@ makes (S3 alone).
 """
 
 import argparse
-import dataclasses
 import os
 import secrets
 import shutil
@@ -133,7 +132,7 @@ def fill(url: str, models: int) -> None:
 
     def write(job: tuple[str, int]) -> None:
         model, number = job
-        copy = dataclasses.replace(record, model=model, version=number, op=secrets.token_hex(16))
+        copy = record._replace(model=model, version=number, op=secrets.token_hex(16))
         store.create(layout.version(model, number), copy.to_bytes())
 
     jobs = ((f"model-{model}", number) for model in range(models) for number in range(1, 11))

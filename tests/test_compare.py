@@ -1,7 +1,5 @@
 """Does an environment fit? Every difference, how much it weighs, and the sentence that says it."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,13 +115,13 @@ CASES: dict[str, tuple[Environment, Environment, Severity, str]] = {
     ),
     "another patch level of Python": (
         WANTED,
-        environment(python=replace(PYTHON, version="3.11.9")),
+        environment(python=PYTHON._replace(version="3.11.9")),
         WARNING,
         "Python is 3.11.9; the model wants 3.11.7",
     ),
     "a pre-release of the same Python": (
-        environment(python=replace(PYTHON, version="3.14.0rc1")),
-        environment(python=replace(PYTHON, version="3.14.0")),
+        environment(python=PYTHON._replace(version="3.14.0rc1")),
+        environment(python=PYTHON._replace(version="3.14.0")),
         WARNING,
         "Python is 3.14.0; the model wants 3.14.0rc1",
     ),
@@ -153,25 +151,25 @@ CASES: dict[str, tuple[Environment, Environment, Severity, str]] = {
     ),
     "a 32-bit Python on the same machine": (
         environment(),
-        environment(python=replace(PYTHON, soabi="cpython-311-i386-linux-gnu")),
+        environment(python=PYTHON._replace(soabi="cpython-311-i386-linux-gnu")),
         ERROR,
         f"the interpreter takes extension modules for cpython-311-i386-linux-gnu; the model wants {PYTHON.soabi}",
     ),
     "another system": (
         WANTED,
-        environment(python=replace(PYTHON, soabi="cpython-311-darwin"), platform=Platform("darwin", "x86_64")),
+        environment(python=PYTHON._replace(soabi="cpython-311-darwin"), platform=Platform("darwin", "x86_64")),
         ERROR,
         "the system is darwin; the model wants linux",
     ),
     "another machine": (
         WANTED,
-        environment(platform=replace(LINUX, machine="aarch64")),
+        environment(platform=LINUX._replace(machine="aarch64")),
         ERROR,
         "the machine is aarch64; the model wants x86_64",
     ),
     "an older C library": (
         WANTED,
-        environment(platform=replace(LINUX, libc_version="2.9")),
+        environment(platform=LINUX._replace(libc_version="2.9")),
         ERROR,
         "the C library is glibc 2.9; the model wants glibc 2.36 or newer",
     ),
@@ -207,7 +205,7 @@ def test_a_difference_is_said_once_with_what_is_wanted_and_what_is_there(
 
 
 FITTING: dict[str, tuple[Environment, Environment]] = {
-    "a newer C library": (WANTED, environment(platform=replace(LINUX, libc_version="2.100"))),
+    "a newer C library": (WANTED, environment(platform=LINUX._replace(libc_version="2.100"))),
     "a C library of an unknown version": (
         environment(platform=Platform("linux", "x86_64", "musl")),
         environment(platform=Platform("linux", "x86_64", "musl", "1.2.5")),
@@ -216,18 +214,18 @@ FITTING: dict[str, tuple[Environment, Environment]] = {
         environment(platform=Platform("darwin", "arm64")),
         environment(platform=Platform("darwin", "arm64")),
     ),
-    "an unknown tag": (environment(python=replace(PYTHON, soabi=None)), WANTED),
+    "an unknown tag": (environment(python=PYTHON._replace(soabi=None)), WANTED),
     "a commit from a mirror": (
         environment(Package("pkg", "1.0", origin=commit("a"))),
-        environment(Package("pkg", "1.0", origin=replace(commit("a"), url="ssh://git@mirror/pkg"))),
+        environment(Package("pkg", "1.0", origin=commit("a")._replace(url="ssh://git@mirror/pkg"))),
     ),
-    "conda instead of an index": (WANTED, environment(replace(NUMPY, origin=Origin("conda")))),
+    "conda instead of an index": (WANTED, environment(NUMPY._replace(origin=Origin("conda")))),
     "another spelling of the name": (
         environment(Package("scikit-learn", "1.5", "scikit_learn")),
         environment(Package("scikit-learn", "1.5", "Scikit.Learn")),
     ),
-    "both editable": (environment(replace(NUMPY, origin=EDITABLE)), environment(replace(NUMPY, origin=EDITABLE))),
-    "a folder that was installed as it was": (environment(replace(NUMPY, origin=FOLDER)), WANTED),
+    "both editable": (environment(NUMPY._replace(origin=EDITABLE)), environment(NUMPY._replace(origin=EDITABLE))),
+    "a folder that was installed as it was": (environment(NUMPY._replace(origin=FOLDER)), WANTED),
 }
 
 
@@ -261,7 +259,7 @@ def test_where_python_or_the_platform_differs_its_tag_is_not_said_as_well() -> N
 def test_errors_come_first_and_then_warnings() -> None:
     wanted = environment(Package("a", "1"), Package("b", "1"), Package("c", "1"))
     found = environment(
-        Package("aa", "1"), Package("b", "2"), Package("d", "1"), python=replace(PYTHON, version="3.11.0")
+        Package("aa", "1"), Package("b", "2"), Package("d", "1"), python=PYTHON._replace(version="3.11.0")
     )
     findings = compare(wanted, found).findings
     assert [(finding.severity, finding.subject) for finding in findings] == [

@@ -258,7 +258,7 @@ def test_nothing_differs_between_a_version_and_itself_or_its_environment(
 def two(beside: Registry, captured: Capture, other_environment: Capture) -> Registry:
     """The registry that commands work on, with two versions that differ in everything that a line can tell."""
     _register(beside, captured, {"model.pkl": b"one"}, {"team": "risk"}, {"auc": "0.91"}, {"lr": "0.1"}, "October")
-    newer = replace(other_environment.environment, python=replace(captured.environment.python, version="3.11.9"))
+    newer = replace(other_environment.environment, python=captured.environment.python._replace(version="3.11.9"))
     capture = replace(captured, environment=newer)
     _register(beside, capture, {"model.pkl": b"three"}, {}, {"auc": "0.93", "f1": "0.8"}, {"lr": "0.1"}, "two\nlines")
     return beside

@@ -62,7 +62,7 @@ def a_package_more(bench: Bench) -> None:
 def another_python(bench: Bench) -> None:
     """Two interpreters are rarely at hand, so that the model's record names another one."""
     major, minor, patch = (int(part) for part in bench.trained.environment.python.version.split("."))
-    other = replace(bench.trained.environment.python, version=f"{major}.{minor + 1}.{patch}")
+    other = bench.trained.environment.python._replace(version=f"{major}.{minor + 1}.{patch}")
     bench.trained = replace(bench.trained, environment=replace(bench.trained.environment, python=other))
 
 

@@ -105,7 +105,7 @@ def test_an_editable_folder_of_which_no_commit_is_known_cannot_be_checked(made: 
     version = _registered(beside, made)
     captured = made.captured()
     (ours,) = captured.environment.packages
-    environment = replace(captured.environment, packages=(replace(ours, origin=Origin("editable")),))
+    environment = replace(captured.environment, packages=(ours._replace(origin=Origin("editable")),))
     report = beside.verify_env(version, environment=replace(captured, environment=environment, editable={}))
     assert findings(report) == UNKNOWN
 

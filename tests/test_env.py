@@ -211,7 +211,7 @@ class _stalled:  # noqa: N801  # used like a function
 
 
 def _python(captured: Capture, version: str) -> Capture:
-    python = replace(captured.environment.python, version=version)
+    python = captured.environment.python._replace(version=version)
     return replace(captured, environment=replace(captured.environment, python=python))
 
 
@@ -256,7 +256,7 @@ def test_the_exact_version_among_those_of_pyenv_comes_first(tmp_path: Path, monk
 def test_another_platform_is_refused_before_anything_is_made(
     fraud: Registry, model: Path, here: Capture, tmp_path: Path
 ) -> None:
-    platform = replace(here.environment.platform, machine="riscv128")
+    platform = here.environment.platform._replace(machine="riscv128")
     fraud.register(model, "foreign", capture=replace(here, environment=replace(here.environment, platform=platform)))
     with pytest.raises(EnvironmentMismatchError, match="the model wants riscv128"):
         fraud.create_env("foreign", tmp_path / "made")

@@ -67,15 +67,15 @@ def test_the_digest_is_the_same_in_whatever_order_packages_are_found() -> None:
 def changed(environment: Environment) -> list[Environment]:
     (package,) = environment.packages
     return [
-        replace(environment, python=replace(PYTHON, version="3.11.8")),
-        replace(environment, python=replace(PYTHON, implementation="pypy")),
-        replace(environment, python=replace(PYTHON, soabi=None)),
-        replace(environment, platform=replace(LINUX, machine="aarch64")),
-        replace(environment, platform=replace(LINUX, libc_version="2.37")),
+        replace(environment, python=PYTHON._replace(version="3.11.8")),
+        replace(environment, python=PYTHON._replace(implementation="pypy")),
+        replace(environment, python=PYTHON._replace(soabi=None)),
+        replace(environment, platform=LINUX._replace(machine="aarch64")),
+        replace(environment, platform=LINUX._replace(libc_version="2.37")),
         replace(environment, packages=()),
-        replace(environment, packages=(replace(package, version="1.0.0"),)),
-        replace(environment, packages=(replace(package, origin=Origin("directory")),)),
-        replace(environment, packages=(replace(package, raw_name="Pkg"),)),
+        replace(environment, packages=(package._replace(version="1.0.0"),)),
+        replace(environment, packages=(package._replace(origin=Origin("directory")),)),
+        replace(environment, packages=(package._replace(raw_name="Pkg"),)),
     ]
 
 

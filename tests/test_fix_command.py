@@ -42,7 +42,7 @@ def fixed(
 
 def test_only_what_differs_is_installed_at_its_exact_version() -> None:
     assert fixed(ALPHA, BETA) == Fix((), ())
-    fix = fixed(replace(ALPHA, version="0.9"), BETA, Package("extra", "1"))
+    fix = fixed(ALPHA._replace(version="0.9"), BETA, Package("extra", "1"))
     assert fix == Fix((*START["pip"], "alpha==1.0"), ())
     fix = fixed(place=UV)
     assert fix.command == (*START["uv"], "venv/bin/python", "--no-deps", "alpha==1.0", "beta==2.0+cpu")
@@ -50,7 +50,7 @@ def test_only_what_differs_is_installed_at_its_exact_version() -> None:
 
 
 def test_an_editable_in_place_of_a_release_is_replaced_although_its_version_is_right() -> None:
-    editable = replace(ALPHA, origin=Origin("editable"))
+    editable = ALPHA._replace(origin=Origin("editable"))
     assert fixed(editable, BETA).command == (*START["pip"], "--force-reinstall", "alpha==1.0")
     assert "--reinstall" in fixed(editable, BETA, place=UV).command
 
@@ -93,7 +93,7 @@ def test_what_no_command_puts_right_is_said() -> None:
 
 
 def test_of_what_could_not_be_checked_it_is_said_that_no_command_helps() -> None:
-    wanted = replace(WANTED, packages=(replace(ALPHA, record="a" * 64),))
+    wanted = replace(WANTED, packages=(ALPHA._replace(record="a" * 64),))
     fix = fixed(ALPHA, wanted=wanted)
     assert fix.command == ()
     [remark] = fix.remarks
@@ -101,7 +101,7 @@ def test_of_what_could_not_be_checked_it_is_said_that_no_command_helps() -> None
 
 
 def test_models_that_contradict_each_other_are_told_apart() -> None:
-    other = replace(WANTED, packages=(replace(ALPHA, version="2.0"), BETA))
+    other = replace(WANTED, packages=(ALPHA._replace(version="2.0"), BETA))
     found = replace(WANTED, packages=())
     differences = [
         (finding, {package.name: package for package in one.packages}.get(finding.subject))

@@ -128,7 +128,7 @@ def test_another_version_with_the_same_environment_installs_nothing_anew(
 
 
 def test_the_recorded_python_is_the_base_that_nobody_named(beside: Registry, model: Path, captured: Capture) -> None:
-    musl = replace(captured.environment.platform, libc="musl", libc_version=None)
+    musl = captured.environment.platform._replace(libc="musl", libc_version=None)
     other = replace(captured, environment=replace(captured.environment, platform=musl))
     for capture, name in ((captured, "slim"), (other, "alpine")):
         registered = beside.register(model, "fraud", capture=capture)
@@ -242,7 +242,7 @@ def test_the_check_in_a_build_names_every_difference(tmp_path: Path) -> None:
 def test_the_check_in_a_build_wants_the_same_python(tmp_path: Path, version: str, code: int) -> None:
     live = make_place(tmp_path / "venv").captured()
     other = replace(
-        live, environment=replace(live.environment, python=replace(live.environment.python, version=version))
+        live, environment=replace(live.environment, python=live.environment.python._replace(version=version))
     )
     ended, said = in_build(tmp_path, tmp_path / "venv" / "bin" / "python", other, {})
     assert ended == code

@@ -119,7 +119,7 @@ def test_libraries_that_compute_nothing_are_counted_in_the_summary(
     libraries = tuple(CondaPackage(f"lib{name}", "1.0", "h1_0") for name in ("png", "curl"))
     trained = replace(captured, environment=replace(captured.environment, conda=libraries), kind="conda")
     version = beside.register(model, "fraud", capture=trained).version
-    others = tuple(replace(library, version="1.1") for library in libraries)
+    others = tuple(library._replace(version="1.1") for library in libraries)
     found = replace(trained, environment=replace(trained.environment, conda=others))
     lines = summary(beside.verify_env(version, environment=found).comparison)
     assert lines[-1].endswith("2 packages of conda's that no numbers are computed with differ")

@@ -129,7 +129,7 @@ def test_the_file_that_was_installed_must_be_among_those_that_are_listed() -> No
 
 def test_a_lock_for_another_python_or_another_system_does_not_fit() -> None:
     text = 'lock-version = "1.0"\nrequires-python = "{}"\nenvironments = ["{}"]\npackages = []\n'
-    wanted = expected(replace(NUMPY, name="pip"), SKLEARN)
+    wanted = expected(NUMPY._replace(name="pip"), SKLEARN)
     for python, system, kinds in (
         (">=3.12", "sys_platform == 'linux'", {"python": ("error", "locked-python")}),
         (">=3.11", "sys_platform == 'win32'", {"platform": ("error", "locked-platform")}),

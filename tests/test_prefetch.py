@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,7 +46,7 @@ def fill(store: Store, model: Path, captured: Capture) -> None:
     record = registry.register(model, "fraud", capture=captured, metrics={"auc": "0.5"}).version.record
     for number in range(2, SOME + 1):
         metrics = {"auc": f"0.{number:03d}"}
-        data = replace(record, version=number, op=new_op(), metrics=metrics).to_bytes()
+        data = record._replace(version=number, op=new_op(), metrics=metrics).to_bytes()
         store.create(f"models/fraud/versions/{number:08d}.json", data)
     put_deletion(store, 7, "deleted")
     put_moves(store, "production", 3, 5)
@@ -101,7 +100,7 @@ def test_what_is_new_is_read_and_nothing_else(bucket: Bucket, kept: Path) -> Non
 def test_a_record_that_is_another_one_by_now_is_read_anew(bucket: Bucket, kept: Path) -> None:
     key = f"models/fraud/versions/{SOME:08d}.json"
     record = Registry(bucket).resolve(f"fraud:{SOME}").record
-    bucket.content[key] = replace(record, op=new_op(), metrics={"auc": "0.999"}).to_bytes()
+    bucket.content[key] = record._replace(op=new_op(), metrics={"auc": "0.999"}).to_bytes()
     bucket.reads.clear()
     assert Registry(bucket).versions("fraud")[0].metrics == {"auc": "0.999"}
     assert records_read(bucket) == [f"versions/{SOME:08d}.json"]
@@ -155,7 +154,7 @@ def test_of_a_folder_with_many_versions_a_second_listing_reads_no_record_either(
     record = Registry(store).register(model, "fraud", capture=captured).version.record
     versions = tmp_path / "registry" / "models" / "fraud" / "versions"
     for number in range(2, MANY + 2):
-        (versions / f"{number:08d}.json").write_bytes(replace(record, version=number, op=new_op()).to_bytes())
+        (versions / f"{number:08d}.json").write_bytes(record._replace(version=number, op=new_op()).to_bytes())
     first = Registry(store).versions("fraud")
     store.reads = 0
     assert Registry(store).versions("fraud") == first

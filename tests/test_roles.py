@@ -73,9 +73,9 @@ def test_tooling_is_what_nothing_but_the_tools_needs(captured: Capture) -> None:
     alone = ("boto3", "markdown-it", "modelreg", "pip", "rich", "setuptools", "typer", "uv")
     assert tooling(environment, ()) == alone
     assert tooling(environment, ("rich",)) == ("boto3", "modelreg", "pip", "setuptools", "typer", "uv")
-    asked = in_environment(captured, *(replace(one, requested=True) if one.name == "rich" else one for one in TOOLS))
+    asked = in_environment(captured, *(one._replace(requested=True) if one.name == "rich" else one for one in TOOLS))
     assert tooling(asked.environment, ()) == ("boto3", "modelreg", "pip", "pyyaml", "setuptools", "typer", "uv")
-    builds = replace(app, requires=("setuptools",))
+    builds = app._replace(requires=("setuptools",))
     assert "setuptools" not in tooling(in_environment(captured, *TOOLS, builds).environment, ())
 
 

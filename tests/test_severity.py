@@ -44,7 +44,7 @@ GROUPED = Expected(TRAINED, IMPORTS, GROUPS, ROLES)
 
 
 def changed(package: Package, version: str) -> Package:
-    return replace(package, version=version, record="c" * 64)
+    return package._replace(version=version, record="c" * 64)
 
 
 def severities(comparison: Comparison) -> dict[str, tuple[Severity, str]]:
@@ -97,7 +97,7 @@ def test_training_needs_what_it_declared_and_not_what_serving_did() -> None:
 
 
 def test_a_declared_pin_is_held_to_its_version_and_its_commit() -> None:
-    other = replace(OURS, origin=Origin("vcs", "https://example.org/ours", "git", "d" * 40))
+    other = OURS._replace(origin=Origin("vcs", "https://example.org/ours", "git", "d" * 40))
     found = check(GROUPED, SKLEARN, NUMPY, JUPYTER, changed(FASTAPI, "0.116"), other)
     assert found["fastapi"] == (ERROR, "version")
     assert found["ours"] == (ERROR, "origin")
@@ -122,7 +122,7 @@ def test_tooling_is_not_compared() -> None:
 
 
 def test_a_package_that_was_built_again_is_a_warning_where_it_matters_and_an_error_if_strict() -> None:
-    rebuilt = replace(SKLEARN, record="d" * 64)
+    rebuilt = SKLEARN._replace(record="d" * 64)
     others = (NUMPY, JUPYTER, HYPEROPT)
     assert check(KNOWN, rebuilt, *others) == {"scikit-learn": (WARNING, "rebuilt")}
     assert check(KNOWN, rebuilt, *others, policy="all") == {"scikit-learn": (WARNING, "rebuilt")}
@@ -130,44 +130,44 @@ def test_a_package_that_was_built_again_is_a_warning_where_it_matters_and_an_err
 
 
 def test_another_platform_has_other_builds_and_that_is_not_said_of_each() -> None:
-    found = replace(environment(replace(SKLEARN, record="d" * 64), NUMPY, JUPYTER, HYPEROPT), platform=ARM)
+    found = replace(environment(SKLEARN._replace(record="d" * 64), NUMPY, JUPYTER, HYPEROPT), platform=ARM)
     assert severities(compare(KNOWN, found)) == {"platform": (ERROR, "machine")}
 
 
-ARM = replace(LINUX, machine="aarch64")
+ARM = LINUX._replace(machine="aarch64")
 
 
 @pytest.mark.parametrize("policy", ["exact", "all", "strict", "compatible:numpy"])
 def test_a_build_that_cannot_be_checked_is_said_and_fails_unless_allowed(policy: str) -> None:
-    found = environment(replace(SKLEARN, record=None), NUMPY, JUPYTER, HYPEROPT)
+    found = environment(SKLEARN._replace(record=None), NUMPY, JUPYTER, HYPEROPT)
     terms = Terms(Policy.parse(policy))
     comparison = compare(KNOWN, found, terms)
     assert severities(comparison) == {"scikit-learn": (UNCHECKED, "unknown")}
     assert not comparison.fits
-    assert compare(KNOWN, found, replace(terms, allow_unchecked=True)).fits
+    assert compare(KNOWN, found, terms._replace(allow_unchecked=True)).fits
 
 
 def test_from_the_same_files_the_place_does_not_matter() -> None:
-    mirrored = replace(SKLEARN, origin=Origin("archive", "https://example.org/scikit_learn-1.3.2.whl"))
+    mirrored = SKLEARN._replace(origin=Origin("archive", "https://example.org/scikit_learn-1.3.2.whl"))
     assert check(KNOWN, mirrored, NUMPY, JUPYTER, HYPEROPT) == {}
-    other = replace(mirrored, record="d" * 64)
+    other = mirrored._replace(record="d" * 64)
     assert check(KNOWN, other, NUMPY, JUPYTER, HYPEROPT) == {"scikit-learn": (ERROR, "origin")}
 
 
 def test_of_one_url_a_digest_that_was_not_written_down_is_no_difference_and_another_one_is() -> None:
     file = Origin("archive", "https://example.org/pkg-1.whl", sha256="a" * 64)
     wanted = Expected(environment(Package("pkg", "1", origin=file)))
-    assert check(wanted, Package("pkg", "1", origin=replace(file, sha256=None))) == {}
-    assert check(wanted, Package("pkg", "1", origin=replace(file, url="https://mirror.example.org/pkg-1.whl"))) == {}
-    for other in (replace(file, sha256="b" * 64), Origin("archive", "https://example.org/other-1.whl")):
+    assert check(wanted, Package("pkg", "1", origin=file._replace(sha256=None))) == {}
+    assert check(wanted, Package("pkg", "1", origin=file._replace(url="https://mirror.example.org/pkg-1.whl"))) == {}
+    for other in (file._replace(sha256="b" * 64), Origin("archive", "https://example.org/other-1.whl")):
         assert check(wanted, Package("pkg", "1", origin=other)) == {"pkg": (ERROR, "origin")}
 
 
 HIDDEN = Duplicate("scikit-learn", "1.2", "1.3.2", shadowed=True)
 DUPLICATES: Mapping[str, tuple[Duplicate, Severity, str]] = {
     "hidden on the path": (HIDDEN, ERROR, "shadowed"),
-    "twice in one folder": (replace(HIDDEN, shadowed=False), ERROR, "duplicate"),
-    "one that does not matter": (replace(HIDDEN, name="jupyter"), WARNING, "shadowed"),
+    "twice in one folder": (HIDDEN._replace(shadowed=False), ERROR, "duplicate"),
+    "one that does not matter": (HIDDEN._replace(name="jupyter"), WARNING, "shadowed"),
 }
 
 
@@ -178,7 +178,7 @@ def test_a_package_that_is_there_twice_is_found(duplicate: Duplicate, severity: 
 
 
 def test_duplicates_of_what_is_not_asked_for_are_nothing_to_us() -> None:
-    other = replace(HIDDEN, name="other")
+    other = HIDDEN._replace(name="other")
     assert compare(KNOWN, environment(SKLEARN, NUMPY, JUPYTER, HYPEROPT), None, [other]).findings == ()
 
 
@@ -191,7 +191,7 @@ def test_the_policy_strict_takes_nothing_more_and_no_other_patch_of_python() -> 
     everything = (SKLEARN, NUMPY, JUPYTER, HYPEROPT)
     assert check(KNOWN, *everything, Package("more", "1"), policy="strict") == {"more": (ERROR, "extra")}
     assert check(KNOWN, *everything, Package("uv", "1"), policy="strict") == {}
-    patched = replace(environment(*everything), python=replace(PYTHON, version="3.11.9"))
+    patched = replace(environment(*everything), python=PYTHON._replace(version="3.11.9"))
     assert severities(compare(KNOWN, patched, Terms(Policy("strict")))) == {"python": (ERROR, "python")}
     assert severities(compare(KNOWN, patched)) == {"python": (WARNING, "python")}
 

@@ -24,8 +24,8 @@ def report(beside: Registry, model: Path, captured: Capture) -> EnvironmentRepor
     """A report with an error, a warning and a package more."""
     beside.register(model, "fraud", capture=captured)
     there = captured.environment
-    packages = (*there.packages[:2], replace(there.packages[2], version="1.6.0"), Package("zz", "1"))
-    found = replace(there, packages=packages, python=replace(there.python, version="3.11.9"))
+    packages = (*there.packages[:2], there.packages[2]._replace(version="1.6.0"), Package("zz", "1"))
+    found = replace(there, packages=packages, python=there.python._replace(version="3.11.9"))
     return beside.verify_env("fraud", environment=replace(captured, environment=found))
 
 
@@ -184,7 +184,7 @@ def test_github_is_told_of_what_may_pass_unchecked_as_a_warning(
     report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
 ) -> None:
     allowed = _with(report, Finding(UNCHECKED, "unknown", "pkg", "1", "x"))
-    terms = replace(allowed.comparison.terms, allow_unchecked=True)
+    terms = allowed.comparison.terms._replace(allow_unchecked=True)
     allowed = replace(allowed, comparison=replace(allowed.comparison, terms=terms))
     assert allowed.fits
     out = _printed(capsys, [allowed], Form.GITHUB)

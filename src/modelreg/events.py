@@ -5,14 +5,14 @@ Each is one of a numbered sequence, created once. Damage of any kind raises Inte
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from modelreg.errors import IntegrityError, UsageError
 from modelreg.fields import Fields, present
 from modelreg.records import checked_metrics, seal, unseal
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """Who wrote a record, and when: `created` is `YYYY-MM-DDTHH:MM:SSZ`, by the store's clock."""
 
     op: str
@@ -20,8 +20,7 @@ class Stamp:
     created_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """One move of an alias: it points at `version` from now on, or, with None, at nothing.
 
     rollback: the move undoes the one before it.
@@ -57,8 +56,7 @@ TARGETS = ("base", "train", "serve")
 """What an image of a version is for: both others, training, or serving."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageNote:
+class ImageNote(NamedTuple):
     """An image that holds a version's environment: its reference with a digest, and what it runs on (`linux/amd64`).
 
     fits: whether its packages were found to be those that the version pins; None where nobody looked.
@@ -142,8 +140,7 @@ def _is_pinned(reference: str) -> bool:
 DELETED, RESTORING, RESTORED = "deleted", "restoring", "restored"
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+class Deletion(NamedTuple):
     """One step in the deletion of a version. state: `deleted`, `restoring` or `restored`."""
 
     stamp: Stamp
@@ -165,8 +162,7 @@ class Deletion:
         return cls(_stamp(fields), state, fields.optional_text("why") or "")
 
 
-@dataclass(frozen=True, slots=True)
-class Uploads:
+class Uploads(NamedTuple):
     """The upload-ids that a garbage collection's candidates or plan name."""
 
     stamp: Stamp

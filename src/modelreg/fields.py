@@ -5,13 +5,9 @@ Whatever does not fit when reading is damage, named by its field.
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from modelreg.errors import IntegrityError
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 T = TypeVar("T")
 
@@ -24,15 +20,15 @@ _UPLOAD = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{32}", re.ASCII)
 _TEXT = frozenset({str})
 
 
-def present(value: "DataclassInstance") -> dict[str, object]:
-    """Return the fields of a frozen value, nested ones too, without those that are unknown (None)."""
-    return _without_none(asdict(value))
+class _Value(Protocol):
+    def _asdict(self) -> dict[str, Any]: ...
 
 
-def _without_none(mapping: dict[str, object]) -> dict[str, object]:
+def present(value: _Value) -> dict[str, object]:
+    """Return the fields of a value, those of the values in it too, without those that are unknown (None)."""
     return {
-        name: _without_none(item) if isinstance(item, dict) else item
-        for name, item in mapping.items()
+        name: present(item) if hasattr(item, "_asdict") else item
+        for name, item in value._asdict().items()
         if item is not None
     }
 

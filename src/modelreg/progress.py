@@ -1,12 +1,11 @@
 """Telling the caller how far long work has come."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How many of how many bytes are through.
 
     stage: `hash`, `upload`, `download`, `verify`, or `read` (an image).

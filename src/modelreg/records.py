@@ -7,8 +7,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelreg.canonical import decode, encode
 from modelreg.digest import sha256_of
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 _MAX_METRIC = 100  # characters
-_METRIC = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII)
-_SHORT = ((re.compile(r"^([+-]?)\.(?=\d)"), r"\g<1>0."), (re.compile(r"(?<=\d)\.(?=e|$)"), ""))  # .93, 5.
+_METRIC = r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?"
+_SHORT = ((r"^([+-]?)\.(?=\d)", r"\g<1>0."), (r"(?<=\d)\.(?=e|$)", ""))  # .93, 5.
 
 
 def new_op() -> str:
@@ -77,8 +76,7 @@ def check_kind(kind: str, record: Mapping[str, object]) -> None:
         raise IntegrityError(f"is damaged: it is no {kind} record")
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """One file of an artifact: `path` relative with `/`, `size` in bytes, `sha256` in hexadecimal."""
 
     path: str
@@ -86,15 +84,14 @@ class File:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """What files an artifact is made of, sorted by path."""
 
     files: tuple[File, ...]
 
     def to_bytes(self) -> bytes:
         """Return the tree record."""
-        return encode({"format": FORMAT, "kind": "tree", **present(self)})
+        return encode({"format": FORMAT, "kind": "tree", "files": [present(file) for file in self.files]})
 
     @classmethod
     def from_bytes(cls, data: bytes, sha256: str) -> "Tree":
@@ -112,8 +109,7 @@ class Tree:
         return sum(file.size for file in self.files)
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A version's bytes: which upload holds them, what they add up to, and what they are."""
 
     upload: str
@@ -124,8 +120,7 @@ class Artifact:
     format: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentSummary:
+class EnvironmentSummary(NamedTuple):
     """Which environment a version was registered with, and what a list shows of it."""
 
     digest: str
@@ -133,8 +128,7 @@ class EnvironmentSummary:
     packages: int
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureNote:
+class CaptureNote(NamedTuple):
     """How the environment was read: by which tool, from what kind of environment, and what was odd.
 
     paths: what added to `sys.path`: `pythonpath`, `user-site`, `system-site`, `pth`; None is unknown.
@@ -146,8 +140,7 @@ class CaptureNote:
     paths: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """The state of the git work tree a version was registered from."""
 
     commit: str
@@ -156,8 +149,7 @@ class Source:
     remote: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Imports:
+class Imports(NamedTuple):
     """What the pickles of an artifact import when they are loaded: names by module.
 
     versions: which versions of packages the files say they were made with, as scikit-learn's estimators do.
@@ -173,8 +165,7 @@ class Imports:
     missing: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """One of the groups `base`, `train` and `serve` of an environment's packages.
 
     roots: the requirements (PEP 508) that it was declared with. packages: names of the packages that it alone needs;
@@ -186,8 +177,7 @@ class Group:
     declared: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
+class Roles(NamedTuple):
     """What packages are to the model, by name: whatever is in none of these is incidental.
 
     load_critical: the closure of what its files import when they are loaded. tooling: what only installs and checks.
@@ -197,8 +187,7 @@ class Roles:
     tooling: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CopiedFrom:
+class CopiedFrom(NamedTuple):
     """The version of another registry that a version is a copy of. record: the digest of its record there."""
 
     registry: str
@@ -207,8 +196,7 @@ class CopiedFrom:
     record: str
 
 
-@dataclass(frozen=True, slots=True)
-class VersionRecord:
+class VersionRecord(NamedTuple):
     """The record whose creation makes a version."""
 
     model: str
@@ -297,14 +285,14 @@ def metric(name: str, value: "str | float | Decimal") -> str:
     """
     text = str(value).strip().lower()
     for written_short, in_full in _SHORT:
-        text = written_short.sub(in_full, text)
+        text = re.sub(written_short, in_full, text)
     if not _is_metric(text):
         raise UsageError(f"the metric {name} must be a finite number, not {str(value)[:_MAX_METRIC]!r}")
     return text
 
 
 def _is_metric(text: str) -> bool:
-    return len(text) <= _MAX_METRIC and _METRIC.fullmatch(text) is not None and math.isfinite(float(text))
+    return len(text) <= _MAX_METRIC and re.fullmatch(_METRIC, text, re.ASCII) is not None and math.isfinite(float(text))
 
 
 def _artifact(fields: Fields) -> Artifact:

@@ -1,7 +1,7 @@
 """What a person types to name a model or a version: `fraud`, `fraud:3`, `fraud@production`, `fraud@sha256:…`."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from modelreg.digest import is_sha256
 from modelreg.errors import UsageError
@@ -15,8 +15,7 @@ _SHOWN = 80  # characters of a name that an error repeats
 _NUMBER = re.compile(r"[1-9][0-9]{0,7}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """A model, and which of its versions: by number, by alias or by digest; `latest` when nothing is said."""
 
     model: str

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from modelreg.events import TARGETS, Annotation, Deletion, ImageNote
 from modelreg.records import Artifact, CaptureNote, EnvironmentSummary, Source, VersionRecord
@@ -116,8 +117,7 @@ class Version:
         return {target: latest[target] for target in TARGETS if target in latest}
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """A model with at least one live version. aliases: `(alias, version)`, by name."""
 
     name: str

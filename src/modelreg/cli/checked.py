@@ -1,7 +1,7 @@
 """What `verify-env` looks at: an interpreter, a lock file, an image that is named, or what each version names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelreg.environment.capture import Capture, answer, capture
@@ -66,5 +66,5 @@ class Checked:
         from modelreg.registry.image import capture_recorded, recorded_image
 
         target, note = recorded_image(images, terms.group, reference)
-        found = capture_recorded(replace(note, platform=self.platform or note.platform), self.python, self.progress)
-        return found, replace(terms, group=target if target in (groups or {}) else None)
+        found = capture_recorded(note._replace(platform=self.platform or note.platform), self.python, self.progress)
+        return found, terms._replace(group=target if target in (groups or {}) else None)

@@ -8,7 +8,6 @@ from modelreg.cli.completion import complete_group
 from modelreg.cli.options import JsonOption, ModelArgument, QuietOption, ReferenceArgument, RegistryOption
 
 if TYPE_CHECKING:
-    from modelreg.events import ImageNote
     from modelreg.version import Version
 
 image = typer.Typer(
@@ -128,7 +127,7 @@ def build(
         what = "was pushed, and holds what the manifest says" if push else "is on this machine; --push pushes it"
         say(f"The image of {version} for {target} {what}.")
     if json:
-        print_json({"version": version.reference, "target": target, "pushed": push, **_note(built)})
+        print_json({"version": version.reference, "target": target, "pushed": push, **built._asdict()})
     else:
         typer.echo(built.reference)
 
@@ -221,10 +220,6 @@ def _print_table(versions: "list[Version]") -> None:
 
 
 def _json(version: "Version") -> list[dict[str, object]]:
-    return [{"version": version.reference, "target": target, **_note(note)} for target, note in version.images.items()]
-
-
-def _note(note: "ImageNote") -> dict[str, object]:
-    from dataclasses import asdict
-
-    return asdict(note)
+    return [
+        {"version": version.reference, "target": target, **note._asdict()} for target, note in version.images.items()
+    ]

@@ -1,9 +1,9 @@
 """What commands are about: references, pulled manifests, or what the project names."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelreg.cli.checked import Checked
 from modelreg.cli.output import say_seen
@@ -86,8 +86,7 @@ def terms(policy: str, group: str | None, *, allow_unchecked: bool = False, deep
     return todays(agreed, group, allow_unchecked=allow_unchecked, deep=deep)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A model to check. where: the file and the line that ask for it."""
 
     reference: str

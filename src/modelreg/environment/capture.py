@@ -62,7 +62,7 @@ class Capture:
 
         folder = self.editable.get(package.name)
         if folder is not None and is_as_in(Path(folder), wanted):
-            return replace(package, origin=Origin("editable", None, "git", wanted, dirty=False))
+            return package._replace(origin=Origin("editable", None, "git", wanted, dirty=False))
         return _with_commit(package, self.editable)
 
 
@@ -157,7 +157,7 @@ def _with_commit(package: Package, editable: Mapping[str, str]) -> Package:
     source = git_source(Path(editable[package.name]))
     if source is None:
         return package
-    return replace(package, origin=Origin("editable", source.remote, "git", source.commit, dirty=source.dirty))
+    return package._replace(origin=Origin("editable", source.remote, "git", source.commit, dirty=source.dirty))
 
 
 def _own_facts(*, whole: bool) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def compare(
         UsageError: the model has no such group.
     """
     terms = terms or Terms()
-    terms = replace(terms, group=expected.group(terms.group))
+    terms = terms._replace(group=expected.group(terms.group))
     look = _Look(expected, terms.policy, expected.pins(terms.group), files or {}, unplaced)
     findings = [*_compare_interpreter(expected.environment, found, terms.policy)]
     same_platform = all(finding.severity is not Severity.ERROR for finding in findings)

@@ -33,7 +33,7 @@ def with_conda(environment: Environment, prefix: Path, places: Mapping[str, str]
         archive = archives.get(package.name)
         if archive is None or package.origin is None or package.origin.kind != "conda":
             return package
-        return replace(package, origin=Origin("conda", archive.url, sha256=archive.sha256))
+        return package._replace(origin=Origin("conda", archive.url, sha256=archive.sha256))
 
     packages = tuple(map(with_archive, environment.packages))
     return replace(environment, packages=packages, conda=tuple(sorted(others, key=lambda package: package.name)))

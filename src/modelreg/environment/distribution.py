@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import PurePath, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelreg.digest import is_sha256
 from modelreg.environment.record import TOOLING, Origin, Package, is_name, is_word, normalized
@@ -13,8 +12,7 @@ _UNTOLD = Origin("unknown")
 """That of a package whose direct_url.json is damaged; no record has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(NamedTuple):
     """A distribution that another of the same name, which stands earlier on the path, hides.
 
     shadowed: it lies in another folder; else both lie in one, as after an interrupted installation.
@@ -26,8 +24,7 @@ class Duplicate:
     shadowed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Distributions:
+class Distributions(NamedTuple):
     """What the probe found, made sense of.
 
     packages: sorted by name. remarks: what was odd. duplicates: what another distribution hides.
@@ -64,9 +61,9 @@ def read_distributions(found: Iterable[Mapping[str, Any]]) -> Distributions:
             continue
         folder = dist["folder"]
         is_placed = package.origin != _UNTOLD
-        package = package if is_placed else replace(package, origin=None)
+        package = package if is_placed else package._replace(origin=None)
         if package.origin is None and (folder in linked or _lies_beside_its_sources(dist)):
-            package = replace(package, origin=Origin("editable"))
+            package = package._replace(origin=Origin("editable"))
         first = packages.setdefault(package.name, package)
         if first is package:
             folders[package.name] = folder

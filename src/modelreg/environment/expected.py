@@ -3,19 +3,19 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from modelreg.environment.finding import Role
 from modelreg.environment.record import TOOLING, Environment, Origin, Package, normalized
 from modelreg.errors import UsageError
 from modelreg.records import Group, Imports, Roles
 
-_PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?===?(?P<version>\S+)")
-_ADDRESS = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])? @ ((?P<vcs>[a-z]+)\+)?(?P<url>[^#\s]+)(#(?P<more>\S*))?")
+_PIN = r"(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?===?(?P<version>\S+)"
+_ADDRESS = r"(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])? @ ((?P<vcs>[a-z]+)\+)?(?P<url>[^#\s]+)(#(?P<more>\S*))?"
 _SHOWN = 3  # modules that a sentence names
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(NamedTuple):
     """A package that the model wants. package.version is empty where only its origin was declared."""
 
     package: Package
@@ -104,10 +104,10 @@ def declared_package(requirement: str) -> Package:
     Raises:
         UsageError: it is not exact.
     """
-    pin = _PIN.fullmatch(requirement)
+    pin = re.fullmatch(_PIN, requirement)
     if pin is not None:
         return Package(normalized(pin["name"]), pin["version"], pin["name"])
-    address = _ADDRESS.fullmatch(requirement)
+    address = re.fullmatch(_ADDRESS, requirement)
     if address is None:
         raise UsageError(f"the requirement {requirement!r} is not exact; register the model again with an exact one")
     name, vcs, url = normalized(address["name"]), address["vcs"], address["url"]

@@ -7,10 +7,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from modelreg.environment import probe
 from modelreg.errors import EnvironmentUnreadableError, NotFoundError
@@ -19,8 +18,7 @@ TIMEOUT = 60
 """Seconds that an interpreter has to answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
+class Interpreter(NamedTuple):
     """A Python executable, and why it was chosen (`--python`, `VIRTUAL_ENV`, `CONDA_PREFIX`, or the running one)."""
 
     path: Path

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from modelreg.environment.record import is_name, normalized
 from modelreg.errors import UsageError
@@ -13,11 +14,10 @@ POLICIES: Mapping[str, str] = {
     "strict": "every package must be equal, down to its build, and none may be added",
     "compatible": "as exact, but the packages that are named may have another release of the same series (PEP 440 ~=)",
 }
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = r"\d{4}-\d{2}-\d{2}"
 
 
-@dataclass(frozen=True, slots=True)
-class Waiver:
+class Waiver(NamedTuple):
     """An exception for one package: its difference is told, and fails nothing, until the end of a day (UTC).
 
     until: `YYYY-MM-DD`. version: what versions are excused (PEP 440 specifiers); None: any.
@@ -69,15 +69,14 @@ class Policy:
         return f"{self.name}:{','.join(sorted(self.bends))}" if self.bends else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """How an environment is checked: by which policy, for which group, and on which day (`YYYY-MM-DD`, UTC).
 
     group: see `Expected.group`. allow_unchecked: what could not be checked fails nothing.
     deep: also look for files that were changed since they were installed.
     """
 
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = Policy()
     group: str | None = None
     today: str = ""
     allow_unchecked: bool = False
@@ -113,7 +112,7 @@ def _is_date(text: str) -> bool:
     from datetime import date
 
     try:
-        return _DATE.fullmatch(text) is not None and bool(date.fromisoformat(text))
+        return re.fullmatch(_DATE, text) is not None and bool(date.fromisoformat(text))
     except ValueError:
         return False
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from modelreg.canonical import encode
 from modelreg.digest import sha256_of
@@ -37,8 +38,7 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a package was installed from, when that was no index (PEP 610).
 
     kind: `vcs`, `archive`, `directory`, `editable`, `conda` or `distribution`. An editable or local folder that
@@ -55,8 +55,7 @@ class Origin:
     dirty: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(NamedTuple):
     """One installed distribution, exactly: `name` normalised, `version` as its metadata has it.
 
     requires: its `Requires-Dist` lines, as written. record: the sha256 (hex) of what it installed, see docs/format.md.
@@ -95,8 +94,7 @@ class Package:
         return f"{name} @ {url}" if is_word(url) else None
 
 
-@dataclass(frozen=True, slots=True)
-class CondaPackage:
+class CondaPackage(NamedTuple):
     """A package of conda that is none of Python's: `libblas`. url: without credentials."""
 
     name: str
@@ -107,8 +105,7 @@ class CondaPackage:
     sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Python:
+class Python(NamedTuple):
     """An interpreter: `version` such as `3.11.7`, `implementation` such as `cpython`."""
 
     version: str
@@ -121,8 +118,7 @@ class Python:
         return ".".join(self.version.split(".")[:2])
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(NamedTuple):
     """The system that compiled packages were built for."""
 
     system: str

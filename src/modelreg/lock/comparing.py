@@ -30,7 +30,7 @@ def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock
     known = terms.group is None or terms.group in (expected.groups or {})
     lock = file.read(expected.environment, expected.group(terms.group) if known else terms.group)
     if not known and lock.group == terms.group:
-        terms = replace(terms, group=None)
+        terms = terms._replace(group=None)
     pins = expected.pins(expected.group(terms.group))
     counted = {name: pin for name, pin in pins.items() if pin.role is not Role.TOOLING}
     packages, open_ends = _assumed(lock, counted)
@@ -69,17 +69,17 @@ def _assumed(lock: Lock, pins: Mapping[str, Pin]) -> tuple[tuple[Package, ...], 
 def _compared(locked: Locked, wanted: Package) -> tuple[Package, str | None]:
     package, origin, other = locked.package, locked.package.origin, wanted.origin
     if origin and other and origin.kind == other.kind == "archive" and origin.url == other.url and not origin.sha256:
-        return replace(package, version=package.version or wanted.version, origin=other), (
+        return package._replace(version=package.version or wanted.version, origin=other), (
             _NO_HASH if other.sha256 and other.sha256 not in locked.hashes else None
         )
     if package.version:
         return package, None
     if origin is None:
-        return replace(package, version=wanted.version), _NO_VERSION
+        return package._replace(version=wanted.version), _NO_VERSION
     # A commit, or the address of a file, is compared in place of the version that nobody has written down.
     decided = origin.kind == "vcs" or (origin.kind == "archive" and origin.url is not None)
     decided = decided or (origin.kind == "editable") is not (other is not None and other.kind == "editable")
-    return replace(package, version=wanted.version), None if decided else _NO_VERSION
+    return package._replace(version=wanted.version), None if decided else _NO_VERSION
 
 
 def _finding(name: str, reason: str, pin: Pin | None, terms: Terms) -> Finding:

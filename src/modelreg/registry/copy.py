@@ -137,6 +137,6 @@ def _bring_annotations(target: Store, version: Version, copied: Version, actor: 
     last = ModelReader(target, model).last_fact(number)
     for annotation in version.annotations:
         if annotation.stamp.op not in brought:
-            stamped = replace(annotation, stamp=replace(stamp(target, actor), op=annotation.stamp.op))
+            stamped = replace(annotation, stamp=stamp(target, actor)._replace(op=annotation.stamp.op))
             record = stamped.to_bytes(model, number)
             last = append(target, lambda fact: layout.annotation(model, number, fact), last + 1, record)

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from modelreg.environment.capture import Capture
@@ -63,7 +62,7 @@ def _looked_up(imports: Imports, pins: Collection[str], differences: Sequence[Fi
         return names if is_python_other else ()
 
     found = {module: names_of(module, names) for module, names in imports.names.items()}
-    return replace(imports, names={module: names for module, names in found.items() if names is not None})
+    return imports._replace(names={module: names for module, names in found.items() if names is not None})
 
 
 def emptied_findings(

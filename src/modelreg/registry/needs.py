@@ -1,7 +1,7 @@
 """What a model needs of the environment that is registered with it: imports, roles, groups."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import same_version
@@ -83,7 +83,7 @@ def _provided(imports: Imports | None, captured: Capture) -> tuple[Imports | Non
     from modelreg.environment.providers import find_providers
 
     providers = find_providers(imports.names, captured.places)
-    told = replace(imports, packages=providers.packages, missing=providers.missing)
+    told = imports._replace(packages=providers.packages, missing=providers.missing)
     known = imports.complete and not providers.missing
     return told, providers.owners if known else None
 

@@ -201,7 +201,7 @@ def _whole(expected: Expected, capture: Capture, terms: Terms) -> Environment:
             return package
         if not (pin.role.counts or terms.policy.all_count):
             return package
-        return replace(package, record=capture.record_digest(package))
+        return package._replace(record=capture.record_digest(package))
 
     return replace(capture.environment, packages=tuple(map(whole, capture.environment.packages)))
 
