@@ -1,13 +1,16 @@
 """From what the probe found on disk to packages; one damaged package costs a remark, never the capture."""
 
 import json
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import PurePath, PurePosixPath
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from modelreg.digest import is_sha256
 from modelreg.environment.record import TOOLING, Origin, Package, is_name, is_word, normalized
 
+_OF_DEBIAN = r"/usr/lib/[^/]+/dist-packages"
 _UNTOLD = Origin("unknown")
 """That of a package whose direct_url.json is damaged; no record has it."""
 
@@ -70,7 +73,7 @@ def read_distributions(found: Iterable[Mapping[str, Any]]) -> Distributions:
             if not is_placed and package.origin is None:
                 unplaced.append(package.name)
             # An unpacked egg is named by its own folder.
-            places[package.name] = str(PurePath(folder, "EGG-INFO" if folder.endswith(".egg") else dist["file"]))
+            places[package.name] = f"{folder}{os.sep}{'EGG-INFO' if folder.endswith('.egg') else dist['file']}"
             if package.origin is not None and package.origin.kind == "editable":
                 editable[package.name] = folder if folder in linked else _local_folder(dist) or folder
             continue
@@ -87,9 +90,10 @@ def read_distributions(found: Iterable[Mapping[str, Any]]) -> Distributions:
 
 def _lies_beside_its_sources(dist: Mapping[str, Any]) -> bool:
     """Tell whether this is what setuptools leaves in a project's own folder, which is on the path: PYTHONPATH=src."""
+    if not dist["file"].endswith(".egg-info") or "installer" in dist:
+        return False
     folder = PurePath(dist["folder"])
-    installed = folder.name in ("site-packages", "dist-packages") or folder.suffix == ".egg"
-    return dist["file"].endswith(".egg-info") and not installed and "installer" not in dist
+    return folder.name not in ("site-packages", "dist-packages") and folder.suffix != ".egg"
 
 
 def redacted(url: str) -> str | None:
@@ -209,7 +213,7 @@ def _origin(dist: Mapping[str, Any]) -> Origin | None:
         return Origin("conda")  # its direct_url.json names a folder of the machine that built it
     if "direct_url" in dist:
         return _direct_origin(json.loads(dist["direct_url"]))
-    if dist.get("installer") == "rpm" or PurePosixPath(dist["folder"]).match("/usr/lib/*/dist-packages"):
+    if dist.get("installer") == "rpm" or re.fullmatch(_OF_DEBIAN, dist["folder"]):
         return Origin("distribution")
     return None
 
