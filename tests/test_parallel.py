@@ -51,3 +51,30 @@ def test_the_first_failure_ends_it_and_what_has_not_begun_is_not_begun() -> None
 
 def test_one_at_a_time_takes_no_thread() -> None:
     assert set(ahead(lambda _: threading.current_thread(), range(3), 1)) == {threading.current_thread()}
+
+
+def test_those_at_work_are_told_that_no_more_is_wanted_before_they_are_waited_for() -> None:
+    over = threading.Event()
+
+    def work(job: int) -> int:
+        assert job == 0 or over.wait(30)
+        return job
+
+    answers = ahead(work, range(5), 3, over.set)
+    assert next(answers) == 0
+    answers.close()
+    assert over.is_set()
+
+
+def test_an_interrupt_while_an_answer_is_waited_for_is_told_to_those_at_work() -> None:
+    """Ctrl-C comes when it likes, most often while something is waited for."""
+    over = threading.Event()
+
+    def work(job: int) -> int:
+        if job == 0:
+            raise KeyboardInterrupt
+        assert over.wait(30)
+        return job
+
+    with pytest.raises(KeyboardInterrupt):
+        list(ahead(work, range(5), 3, over.set))

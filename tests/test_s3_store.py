@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bucket_servers
 import pytest
+from botocore.exceptions import IncompleteReadError
 from bucket_servers import BUCKET, Server
 from conftest import Run
 from fault_proxy import Fault, FaultProxy, faulty
@@ -17,6 +18,7 @@ from modelreg.digest import CHUNK, sha256_of
 from modelreg.errors import AccessDeniedError, KeyExistsError, ModelregError, StoreError, UsageError
 from modelreg.store import Store, open_store
 from modelreg.store.bucket import PART
+from modelreg.store.s3_transfer import ATTEMPTS, Range
 
 LARGE = 2 * PART + 3 * CHUNK + 17
 """Three parts, the last one short."""
@@ -211,6 +213,42 @@ def test_a_download_that_breaks_off_goes_on_where_it_was(
         store.upload("models/a", large)
         assert b"".join(store.stream("models/a")) == large.read_bytes()
         assert proxy.faults[0].fired == 4
+
+
+class Breaking:
+    """A client, and the body of its answers, each of which breaks off after some bytes."""
+
+    def __init__(self, data: bytes, after: int) -> None:
+        self.asked = 0
+        self._data = data
+        self._after = after
+        self._left = 0
+        self._at = 0
+
+    def get_object(self, **wanted: str) -> dict[str, object]:
+        self.asked += 1
+        self._left = self._after
+        self._at = int(wanted["Range"].removeprefix("bytes=").partition("-")[0])
+        return {"ContentRange": f"bytes 0-1/{len(self._data)}", "ETag": "tag", "Body": self}
+
+    def read(self, size: int) -> bytes:
+        if not self._left and self._at < len(self._data):
+            raise IncompleteReadError(actual_bytes=self._after, expected_bytes=len(self._data))
+        data = self._data[self._at : self._at + min(size, self._left)]
+        self._at, self._left = self._at + len(data), self._left - len(data)
+        return data
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_a_range_that_breaks_off_again_and_again_goes_on_as_long_as_it_advances() -> None:
+    data = os.urandom(8 * ATTEMPTS)
+    flaky = Breaking(data, after=4)
+    assert b"".join(Range(flaky, {}, 0, len(data), piece=4)) == data
+    assert flaky.asked == 2 * ATTEMPTS
+    with pytest.raises(IncompleteReadError):
+        list(Range(Breaking(data, after=0), {}, 0, len(data), piece=4))
 
 
 def test_a_download_that_always_breaks_off_is_an_error_of_the_store(

@@ -8,11 +8,15 @@ Job = TypeVar("Job")
 Answer = TypeVar("Answer")
 
 
-def ahead(function: Callable[[Job], Answer], jobs: Iterable[Job], width: int) -> Generator[Answer, None, None]:
+def ahead(
+    function: Callable[[Job], Answer], jobs: Iterable[Job], width: int, over: Callable[[], object] = lambda: None
+) -> Generator[Answer, None, None]:
     """Yield `function(job)` for each job, in order, while up to `width` of them are at work.
 
     Jobs are taken one by one as there is room, so what they and their answers hold in memory is bounded. A width of 1
     takes no thread. The first failure ends it, when its turn comes; what has not begun by then is not begun.
+
+    over: called when no more is wanted, also when the caller is interrupted, before those at work are waited for.
     """
     if width <= 1:
         yield from map(function, jobs)
@@ -31,4 +35,5 @@ def ahead(function: Callable[[Job], Answer], jobs: Iterable[Job], width: int) ->
         while pending:
             yield pending.popleft().result()
     finally:
+        over()
         pool.shutdown(cancel_futures=True)

@@ -35,7 +35,9 @@ class Prefix:
     def write(self, size: int) -> None:
         """Note that the first `size` bytes are there."""
         if self._place is not None:
-            self._place.write_text(f"{size} {self._name}", encoding="utf-8")
+            whole = self._place.with_name(f"{self._place.name}.new")
+            whole.write_text(f"{size} {self._name}", encoding="utf-8")
+            whole.replace(self._place)
 
 
 def fetch(

@@ -1,12 +1,13 @@
 """A large file on its way down: ranges of it, several at once, each written where it belongs."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from threading import Event
 from typing import TypeAlias
 
 from modelreg.digest import CHUNK, Piece
+from modelreg.errors import StoreError
 from modelreg.parallel import ahead
 from modelreg.store.bucket import ARRIVING, PART
 
@@ -19,6 +20,10 @@ Part: TypeAlias = tuple[int, Callable[[], Iterable[Piece]]]
 """Where some bytes of a file begin, and what asks for them."""
 
 
+class _AbandonedError(Exception):
+    """A part is no longer wanted."""
+
+
 class Arrival:
     """A file that is written to at several places at once. progress: told of each piece's length, from any thread."""
 
@@ -26,41 +31,45 @@ class Arrival:
         self._target = target
         self._progress = progress
         self._over = Event()
+        self._failure: BaseException | None = None
 
     def write(self, part: Part) -> int:
         """Write the bytes of one part; return where they end."""
         offset, ask = part
         try:
             for piece in ask():
-                if self._over.is_set():
-                    break
                 self._put(piece, offset)
                 offset += len(piece)
                 self._progress(len(piece))
-        except BaseException:
+        except BaseException as error:
+            if not isinstance(error, _AbandonedError):
+                self._failure = self._failure or error
             self._over.set()
             raise
         return offset
 
-    def write_all(self, parts: Iterable[Part]) -> Iterator[int]:
+    def write_all(self, parts: Iterable[Part]) -> Generator[int, None, None]:
         """Write parts that follow each other, several at once; yield the end of each, in order.
 
-        It ends with the first that is shorter than where the next one begins.
+        It ends with the first that is shorter than where the next one begins. Where one fails, those before it are
+        abandoned, and its failure is raised.
         """
-        with closing(ahead(lambda part: (part[0], self.write(part)), parts, ARRIVING)) as written:
-            try:
-                reached = None
+        reached = None
+        try:
+            with closing(ahead(lambda part: (part[0], self.write(part)), parts, ARRIVING, self._over.set)) as written:
                 for start, end in written:
                     if reached not in (None, start):
                         return
                     reached = end
                     yield end
-            finally:
-                self._over.set()
+        except _AbandonedError:
+            raise self._failure or StoreError("the file is no longer wanted") from None
 
     def _put(self, piece: Piece, offset: int) -> None:
         view = memoryview(piece)
         while view:
+            if self._over.is_set():  # the file may be closed by now
+                raise _AbandonedError
             done = os.pwrite(self._target, view[:PIECE], offset)
             view = view[done:]
             offset += done

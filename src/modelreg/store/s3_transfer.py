@@ -43,11 +43,13 @@ class Range:
 
     def __iter__(self) -> Iterator[Piece]:
         """Yield the bytes in pieces of at most a MiB."""
-        attempt = 0
+        attempt, reached = 0, self._start
         while True:
             try:
                 yield from self._ask()
             except Exception as error:
+                if self._start - reached >= (self._piece or PART):  # slowly, but it comes
+                    attempt, reached = 0, self._start
                 attempt += 1
                 if attempt == ATTEMPTS or not is_transient(error):
                     raise
