@@ -96,6 +96,29 @@ def test_a_package_of_which_only_metadata_is_left_does_not_fit(trained: Place, b
     assert "there is no module pkg, but the model's files name pkg.losses.Loss, pkg.trees.Tree" in str(found)
 
 
+def test_a_package_is_more_than_its_metadata_also_where_modules_may_come_by_other_means(
+    trained: Place, beside: Registry
+) -> None:
+    trained.site.joinpath("editable.pth").write_text("import __editable___other_finder\n")
+    trained.site.joinpath("__editable___other_finder.py").write_text("")
+    trained.site.joinpath("pkg").rename(trained.site / "elsewhere")
+    (found,) = beside.verify_env("fraud", python=trained.python).findings
+    assert (found.severity, str(found)) == (Severity.ERROR, "pkg is not as it was installed: pkg is missing")
+
+
+def test_what_lies_beside_a_package_that_the_model_names_is_looked_for_too(places: Places, beside: Registry) -> None:
+    """As numpy.libs, which has the libraries that numpy computes with."""
+    place = places.make("trained", "1.0", {**OLD, "pkg.libs/libblas.so": "", "scripts-3.10/pkg": "", "docs/a.txt": ""})
+    Path("model.pkl").write_bytes(PICKLE)
+    beside.register("model.pkl", "fraud", python=place.python)
+    for name in ("scripts-3.10", "docs"):  # what Debian puts elsewhere, and what no module is called
+        shutil.rmtree(place.site / name)
+    assert beside.verify_env("fraud", python=place.python).fits
+    shutil.rmtree(place.site / "pkg.libs")
+    (found,) = beside.verify_env("fraud", python=place.python).findings
+    assert str(found) == "pkg is not as it was installed: pkg.libs is missing"
+
+
 def test_a_module_of_python_s_own_that_is_not_there_is_named(trained: Place, beside: Registry, tmp_path: Path) -> None:
     """Some systems leave a part of the standard library out."""
     Path("model.pkl").write_bytes(b"cwave\nError\n0" + PICKLE)

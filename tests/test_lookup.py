@@ -173,6 +173,20 @@ def test_a_module_that_was_moved_away_is_gone_and_named(tmp_path: Path) -> None:
     assert (found.state, str(found)) == (State.GONE, "there is no module sklearn.ensemble._gb_losses")
 
 
+HARMLESS = {
+    "setuptools": "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; "
+    "enabled and __import__('_distutils_hack').add_shim(); \n",
+    "virtualenv": "import _virtualenv\n",
+    "pytest-cov": "import os, sys;exec('import coverage')\n",
+}
+
+
+@pytest.mark.parametrize("line", HARMLESS.values(), ids=HARMLESS)
+def test_what_runs_when_python_starts_and_finds_no_modules_leaves_no_doubt(tmp_path: Path, line: str) -> None:
+    _write(tmp_path, {"a.pth": line})
+    assert _states(_imports("pkg.below:Thing"), tmp_path) == [State.GONE]
+
+
 ABSENT: dict[str, tuple[str, dict[str, str | bytes]]] = {
     "a package adds to its path": ("pkg.below", {"pkg/__init__.py": "__path__.append('elsewhere')\n"}),
     "a package enters modules": ("pkg.below", {"pkg/__init__.py": "import sys\nsys.modules['pkg.below'] = sys\n"}),
@@ -199,6 +213,12 @@ def test_what_no_package_provided_where_the_model_was_made_is_unknown(tmp_path: 
     names = _imports("features:Thing", "helpers.features:Thing", missing=("features", "helpers.features"))
     assert _states(names, tmp_path) == [State.UNKNOWN] * 2
     assert _states(Imports({"__main__": ("feature",)}, {}, complete=True), tmp_path) == [State.UNKNOWN]
+
+
+def test_what_is_no_name_in_a_source_is_unknown(tmp_path: Path) -> None:
+    """Pydantic makes classes of generic models when they are asked for, and enters them in the module."""
+    _write(tmp_path, {"pkg.py": "class Box: ...\nIntBox = Box[int]\n"})
+    assert _states(_imports("pkg:Box[int]", "pkg:Box.of[a.b]", "pkg:make.<locals>.f"), tmp_path) == [State.UNKNOWN] * 3
 
 
 def test_distutils_may_be_that_of_setuptools(tmp_path: Path) -> None:

@@ -23,7 +23,10 @@ _COMPILED_IN = frozenset(
 """Modules that some interpreter has in itself, where no file tells of them."""
 _TRICKS = rb"__path__|sys\.modules|meta_path|path_hooks|extend_path|declare_namespace|add_submodule"
 """What a package that makes submodules by other means than files has in its source."""
-_HARMLESS = r"import (_virtualenv|_distutils_hack|coverage|sys, *coverage|os, sys;exec\(.import coverage)\b"
+_HARMLESS = (
+    r"import (_virtualenv|_distutils_hack|coverage|sys, *coverage|os, sys;exec\(.import coverage|"
+    r"os; *var = .SETUPTOOLS_USE_DISTUTILS)\b"
+)
 _MOST = 4 * 1024 * 1024
 """Bytes of the largest source that is read."""
 

@@ -68,6 +68,8 @@ def _look_up(code: "_Code", imports: Imports, module: str, name: str) -> Lookup:
     if module.partition(".")[0] in ("__main__", _REPLACED) or module in (imports.missing or ()):
         return Lookup(module, name, State.UNKNOWN)
     there, called = _of_python_3(module, name)
+    if called and not all(part.isidentifier() for part in called.split(".")):  # Box[int], made when it is asked for
+        return Lookup(module, name, State.UNKNOWN)
     found = code.finder.find(there)
     if isinstance(found, Absent):
         gone = found.sure and _was_there(found, there, imports)

@@ -21,8 +21,8 @@ COMMON = frozenset({"benchmarks", "conftest", "doc", "docs", "examples", "script
 """What packages leave beside their modules by mistake, and projects have, too; nothing that counts is called so."""
 _FROZEN = frozenset(
     {
-        *("_collections_abc", "_sitebuiltins", "abc", "codecs", "encodings", "genericpath", "importlib", "io"),
-        *("ntpath", "os", "posixpath", "runpy", "site", "stat", "zipimport"),
+        *("_collections_abc", "_sitebuiltins", "abc", "codecs", "genericpath", "io", "ntpath", "os", "posixpath"),
+        *("runpy", "site", "stat", "zipimport"),
     }
 )
 """What an interpreter holds in itself, or has loaded before anything else is on its path."""

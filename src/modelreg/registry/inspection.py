@@ -70,19 +70,18 @@ def emptied_findings(
 ) -> Iterator[Finding]:
     """Yield the packages that count of which metadata is left and a module or package at the top is gone.
 
-    Told from their RECORD. Editable packages lie elsewhere; passed over is what was told of already, and a package of
-    which the model's files name a module, since that is looked up.
+    Told from their RECORD. Editable packages lie elsewhere, and those of a distribution may be taken apart; what was
+    told of already is passed over.
     """
     if not capture.search:  # an image's files are not looked at
         return
     told = {finding.subject for finding in differences if finding.kind in ("missing", "code", "files")}
-    told.update(((expected.imports.packages if expected.imports else None) or {}).values())
     pins = expected.pins(expected.group(terms.group))
     here: dict[Path, frozenset[str]] = {}
     for package in capture.environment.packages:
         pin, place = pins.get(package.name), capture.places.get(package.name)
-        editable = package.origin is not None and package.origin.kind == "editable"
-        if pin is None or place is None or editable or package.name in told or pin.role is Role.TOOLING:
+        elsewhere = package.origin is not None and package.origin.kind in ("editable", "distribution")
+        if pin is None or place is None or elsewhere or package.name in told or pin.role is Role.TOOLING:
             continue
         if pin.role.counts or terms.policy.all_count:
             metadata = Path(place)
@@ -99,7 +98,12 @@ def _tops(metadata: Path) -> frozenset[str]:
     except OSError:
         return frozenset()
     tops = {top.decode("utf-8", "replace") for top in set(re.findall(_TOP, record, re.MULTILINE))}
-    return frozenset(top for top in tops - COMMON if not top.endswith((".dist-info", ".data", "__pycache__")))
+    return frozenset(top for top in tops - COMMON if _is_loaded(top))
+
+
+def _is_loaded(top: str) -> bool:
+    """Tell whether it is a module, a package, or the folder `….libs` in which wheels bring libraries."""
+    return (top.isidentifier() and top != "__pycache__") or top.endswith((".libs", ".py", ".so", ".pyd"))
 
 
 def _names_in(folder: Path, known: dict[Path, frozenset[str]]) -> frozenset[str]:
