@@ -15,8 +15,11 @@ from modelreg.events import Annotation, Deletion, Move, Stamp, Uploads
 from modelreg.records import (
     Artifact,
     CaptureNote,
+    CopiedFrom,
     EnvironmentSummary,
     File,
+    Group,
+    Roles,
     Source,
     Tree,
     VersionRecord,
@@ -303,6 +306,7 @@ _metrics = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.decimals(allow_nan=False, allow_infinity=False, places=5, min_value=-(10**9), max_value=10**9),
 )
+_words = st.lists(_texts, max_size=3).map(tuple)
 versions = st.builds(
     VersionRecord,
     st.just("fraud"),
@@ -326,6 +330,10 @@ versions = st.builds(
     _maps,
     _maps,
     st.dictionaries(_texts, _metrics.map(lambda value: metric("m", value)), max_size=3),
+    copied_from=st.none() | st.builds(CopiedFrom, _texts, _texts, st.integers(1, 100), st.just(f"sha256:{HEX}")),
+    imports=st.none(),
+    groups=st.none() | st.dictionaries(_texts, st.builds(Group, _words, _words, _words), max_size=2),
+    roles=st.none() | st.builds(Roles, _words, _words),
 )
 
 

@@ -19,10 +19,13 @@ names = (
     .filter(lambda name: name.split(".")[0][:3] not in ("com", "lpt"))
 )
 alias_names = names.filter(lambda name: not name.isdecimal() and name not in ("latest", "sha256"))
+_none = st.none()  # else hypothesis would make something up
 references = st.one_of(
-    st.builds(Reference, names, version=st.integers(1, 99_999_999)),
-    st.builds(Reference, names, alias=alias_names | st.just("latest")),
-    st.builds(Reference, names, digest=st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)),
+    st.builds(Reference, names, version=st.integers(1, 99_999_999), alias=_none, digest=_none),
+    st.builds(Reference, names, version=_none, alias=alias_names | st.just("latest"), digest=_none),
+    st.builds(
+        Reference, names, version=_none, alias=_none, digest=st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)
+    ),
 )
 
 ACCEPTED = {
