@@ -103,6 +103,7 @@ def faulty(upstream: int, *faults: Fault) -> Iterator[FaultProxy]:
         ready.set_result(None)
         await over.wait()
         server.close()
+        await asyncio.sleep(0.02)  # what was accepted last has begun by then
         for connection in connections:
             connection.cancel()
         await asyncio.gather(*connections, return_exceptions=True)

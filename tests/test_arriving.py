@@ -2,13 +2,16 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from modelreg.errors import AccessDeniedError
 from modelreg.store.arriving import Arrival, Part
+
+Pieces: TypeAlias = Generator[bytes, None, None]
 
 
 @pytest.fixture
@@ -22,12 +25,12 @@ def test_a_range_that_fails_is_said_and_not_taken_for_the_end_of_the_file(target
     """The ranges before it are on their way, and would be short once they are no longer wanted."""
     failed = threading.Event()
 
-    def slow() -> Iterator[bytes]:
+    def slow() -> Pieces:
         yield b"ab"
         assert failed.wait(30)
         yield b"cd"
 
-    def failing() -> Iterator[bytes]:
+    def failing() -> Pieces:
         yield b"ij"
         try:
             raise AccessDeniedError("the credentials have expired")
@@ -40,7 +43,10 @@ def test_a_range_that_fails_is_said_and_not_taken_for_the_end_of_the_file(target
 
 
 def test_a_range_that_is_short_ends_it(target: int) -> None:
-    parts: list[Part] = [(0, lambda: [b"abcd"]), (4, lambda: [b"ef"]), (8, lambda: [b"ijkl"])]
+    def of(data: bytes) -> Callable[[], Pieces]:
+        return lambda: (data[at : at + 1] for at in range(len(data)))
+
+    parts: list[Part] = [(0, of(b"abcd")), (4, of(b"ef")), (8, of(b"ijkl"))]
     assert list(Arrival(target, lambda _: None).write_all(parts)) == [4, 6]
 
 
@@ -49,15 +55,15 @@ def test_whoever_wants_no_more_does_not_wait_for_whole_ranges(target: int) -> No
     told: list[int] = []
     begun = threading.Event()
 
-    def endless() -> Iterator[bytes]:
+    def endless() -> Pieces:
         while True:
             yield b"x"
 
-    def second() -> Iterator[bytes]:
+    def second() -> Pieces:
         begun.set()
         yield from endless()
 
-    def first() -> Iterator[bytes]:
+    def first() -> Pieces:
         assert begun.wait(30)
         yield b"ab"
 

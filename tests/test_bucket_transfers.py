@@ -12,7 +12,7 @@ import pytest
 from bucket_servers import Server
 from fault_proxy import Fault, faulty
 
-from modelreg import Capture, Registry
+from modelreg import Capture, Progress, Registry
 from modelreg.digest import CHUNK, sha256_of
 from modelreg.errors import AccessDeniedError
 from modelreg.store import Store, open_store
@@ -217,6 +217,32 @@ def test_a_download_that_was_killed_goes_on_where_it_was(
         assert len([line for line in proxy.requests if "large.bin" in line]) <= 5  # of 7 parts, or 8 requests on GCS
     assert Path("out", "large.bin").read_bytes() == large.read_bytes()
     assert list(Path().glob(".modelreg-*")) == []
+
+
+@pytest.mark.parametrize("part", [2, 4])
+def test_a_part_that_is_refused_is_said_and_what_has_arrived_is_kept(
+    bucket: tuple[str, Server, str], large: Path, captured: Capture, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    """As where the credentials expire. The parts before it are on their way still."""
+    url, server, variable = bucket
+    registry = Registry.open(url)
+    registry.register(large, "fraud", capture=captured)
+    status = 400 if url.startswith("s3") else 403
+    head = rb"(?i)^GET \S+large\.bin\S* (?s:.*)bytes=%d-" % (part * PART)
+    refused = Fault(head, "refuse", status=status, code="ExpiredToken")
+
+    def slowly(_: Progress) -> None:
+        time.sleep(0.02)
+
+    with faulty(server.port, refused) as proxy:
+        monkeypatch.setenv(variable, proxy.endpoint)
+        with pytest.raises(AccessDeniedError):
+            Registry.open(url).pull("fraud:1", "out", progress=slowly)
+    assert refused.fired
+    assert list(Path().glob(".modelreg-*"))
+    monkeypatch.setenv(variable, server.endpoint)
+    Registry.open(url).pull("fraud:1", "out")
+    assert Path("out", "large.bin").read_bytes() == large.read_bytes()
 
 
 def test_what_an_earlier_attempt_fetched_is_checked_and_not_trusted(

@@ -16,7 +16,7 @@ PIECE = CHUNK // 4
 
 _LARGEST = 4 * PART
 
-Part: TypeAlias = tuple[int, Callable[[], Iterable[Piece]]]
+Part: TypeAlias = tuple[int, Callable[[], Generator[Piece, None, None]]]
 """Where some bytes of a file begin, and what asks for them."""
 
 
@@ -37,10 +37,11 @@ class Arrival:
         """Write the bytes of one part; return where they end."""
         offset, ask = part
         try:
-            for piece in ask():
-                self._put(piece, offset)
-                offset += len(piece)
-                self._progress(len(piece))
+            with closing(ask()) as pieces:  # so that its connection is closed, where it breaks off
+                for piece in pieces:
+                    self._put(piece, offset)
+                    offset += len(piece)
+                    self._progress(len(piece))
         except BaseException as error:
             if not isinstance(error, _AbandonedError):
                 self._failure = self._failure or error

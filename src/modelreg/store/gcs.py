@@ -132,12 +132,12 @@ class GCSStore:
     ) -> Generator[int, None, None]:
         arrival = Arrival(target, progress)
         begin = min(start + PART, end)
-        reached = arrival.write((start, partial(self._range, key, start, begin)))
+        reached = arrival.write((start, partial(self._pieces, key, start, begin)))
         yield reached
         if reached == begin < end:
             end = min(end, self._size(key))
             yield from arrival.write_all(
-                (offset, partial(self._range, key, offset, min(offset + PART, end)))
+                (offset, partial(self._pieces, key, offset, min(offset + PART, end)))
                 for offset in range(begin, end, PART)
             )
 
@@ -199,6 +199,9 @@ class GCSStore:
         if date is None:
             raise StoreError(f"{self.url} does not tell the time, so it cannot hold a registry")
         return parsedate_to_datetime(date)
+
+    def _pieces(self, key: str, start: int, end: int) -> Generator[Piece, None, None]:
+        yield from self._range(key, start, end)
 
     def _range(self, key: str, start: int, end: int) -> list[Piece]:
         """Return the bytes from `start` to `end`, or to where the object ends, in pieces."""

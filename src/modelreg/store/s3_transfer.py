@@ -3,7 +3,7 @@
 import random
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ class Range:
         self._end = end
         self._piece = piece
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Generator[Piece, None, None]:
         """Yield the bytes in pieces of at most a MiB."""
         attempt, reached = 0, self._start
         while True:
