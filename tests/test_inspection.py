@@ -148,6 +148,18 @@ def test_a_package_that_the_model_needs_without_naming_it_is_more_than_its_metad
     assert str(found).endswith(": _dep_native.cpython-311-x86_64-linux-gnu.so is missing, dep is missing")
 
 
+def test_names_of_python_s_own_modules_are_looked_up_where_python_is_another(trained: Place, beside: Registry) -> None:
+    Path("model.pkl").write_bytes(b"cfractions\nNever\n0" + PICKLE)
+    beside.register("model.pkl", "parts", python=trained.python)
+    here = capture(find_interpreter(str(trained.python)))
+    assert beside.verify_env("parts", environment=here).fits
+    other = replace(here.environment, python=here.environment.python._replace(version="3.12.9"))
+    found = {
+        one.kind: str(one) for one in beside.verify_env("parts", environment=replace(here, environment=other)).findings
+    }
+    assert found["code"].startswith("fractions has no Never")
+
+
 def test_deep_finds_an_edit_that_nothing_else_shows(trained: Place, run: Run) -> None:
     command = ("verify-env", "fraud", "--python", str(trained.python))
     assert run(*command, "--deep").code == 0

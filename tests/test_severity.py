@@ -310,3 +310,11 @@ def test_declared_requirements_are_read_as_they_are_recorded() -> None:
     assert declared_package(f"x @ https://example.org/x-1.whl#sha256={'a' * 64}") == Package("x", "", "x", archive)
     with pytest.raises(UsageError, match="is not exact"):
         declared_package("fastapi>=1")
+
+
+@pytest.mark.parametrize("policy", ["exact", "all", "strict", "compatible:numpy"])
+def test_what_only_installs_and_checks_never_counts_and_what_the_model_loads_always_does(policy: str) -> None:
+    counts = Policy.parse(policy).counts
+    assert not counts(Role.TOOLING)
+    assert counts(Role.LOAD_CRITICAL)
+    assert counts(Role.INCIDENTAL) is (policy in ("all", "strict"))

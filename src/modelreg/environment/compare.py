@@ -180,7 +180,7 @@ class _Look:
 
     def _unchecked(self, pin: Pin, reason: str, severity: Severity = Severity.UNCHECKED) -> Iterator[Finding]:
         """Yield that something of a package could not be checked, where the package counts."""
-        if pin.role.counts or self._policy.all_count:
+        if self._policy.counts(pin.role):
             yield replace(self._finding(pin, "unknown", pin.package.version, reason), severity=severity)
 
     def _finding(self, pin: Pin, kind: str, wanted: str | None, found: str | None) -> Finding:
@@ -191,7 +191,7 @@ class _Look:
         return Finding(severity, kind, name, wanted, found, None, role, note)
 
     def _severity(self, role: Role, kind: str) -> Severity:
-        counts = role.counts or self._policy.all_count
+        counts = self._policy.counts(role)
         if kind == "missing":
             # What nobody, or only another group, needs may well be left out.
             return Severity.ERROR if counts and role is not Role.OTHER else Severity.INFO

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from modelreg.environment.finding import Role
 from modelreg.environment.record import is_name, normalized
 from modelreg.errors import UsageError
 
@@ -58,6 +59,10 @@ class Policy:
     def all_count(self) -> bool:
         """Whether every pin counts, whatever its role."""
         return self.name in ("all", "strict")
+
+    def counts(self, role: Role) -> bool:
+        """Tell whether a package of this role counts, as what only installs and checks never does."""
+        return role is not Role.TOOLING and (role.counts or self.all_count)
 
     @property
     def strict(self) -> bool:

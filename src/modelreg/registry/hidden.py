@@ -11,7 +11,7 @@ from pathlib import Path
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison
 from modelreg.environment.expected import Expected
-from modelreg.environment.finding import Finding, Role, Severity
+from modelreg.environment.finding import Finding, Severity
 from modelreg.environment.record import TOOLING, Package
 from modelreg.records import Imports
 
@@ -42,22 +42,21 @@ def hidden_findings(expected: Expected, capture: Capture, comparison: Comparison
     standard library that are hidden are all told: what the model needs imports more of them than its files name.
     """
     told = {finding.subject for finding in comparison.findings if finding.kind in ("duplicate", "shadowed")}
-    pins, all_count = expected.pins(comparison.terms.group), comparison.terms.policy.all_count
+    pins, policy = expected.pins(comparison.terms.group), comparison.terms.policy
     path = _Path(capture.search)
     for package in capture.environment.packages:
         name, pin = package.name, pins.get(package.name)
-        if pin is None or name in told or pin.role is Role.TOOLING or not (pin.role.counts or all_count):
+        if pin is None or name in told or not policy.counts(pin.role):
             continue
         by = _instead_of(package, capture, path, _imported(expected.imports, name))
         if by is not None:
             note = expected.explain(name, pin.role)
             yield Finding(Severity.ERROR, "shadowed", name, by, package.version, None, pin.role, note)
     named = {module.partition(".")[0] for module in (expected.imports.names if expected.imports else ())}
-    strict = comparison.terms.policy.strict
     for name, by in path.library_instead():
         if name in capture.loaded:
             continue
-        severity = Severity.ERROR if strict or name in named or name not in _TOOLS else Severity.WARNING
+        severity = Severity.ERROR if policy.strict or name in named or name not in _TOOLS else Severity.WARNING
         note = "the model imports it when it is loaded" if name in named else "whatever the model needs may import it"
         yield Finding(severity, "standard", name, by, None, note=note)
 

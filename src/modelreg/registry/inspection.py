@@ -81,24 +81,28 @@ def emptied_findings(
     for package in capture.environment.packages:
         pin, place = pins.get(package.name), capture.places.get(package.name)
         elsewhere = package.origin is not None and package.origin.kind in ("editable", "distribution")
-        if pin is None or place is None or elsewhere or package.name in told or pin.role is Role.TOOLING:
+        if pin is None or place is None or elsewhere or package.name in told or not terms.policy.counts(pin.role):
             continue
-        if pin.role.counts or terms.policy.all_count:
-            metadata = Path(place)
-            gone = sorted(_tops(metadata) - _names_in(metadata.parent, here))
-            if gone:
-                said = ", ".join(f"{name} is missing" for name in gone[:_SHOWN])
-                yield Finding(Severity.ERROR, "files", package.name, package.version, said)
+        metadata = Path(place)
+        gone = sorted(_tops(metadata) - _names_in(metadata.parent, here))
+        if gone:
+            said = ", ".join(f"{name} is missing" for name in gone[:_SHOWN])
+            yield Finding(Severity.ERROR, "files", package.name, package.version, said)
 
 
 def _tops(metadata: Path) -> frozenset[str]:
     """Return the modules and packages that a RECORD has at the top, as the files and folders that they are."""
-    try:
-        record = (metadata / "RECORD").read_bytes()
-    except OSError:
-        return frozenset()
+    record = _record(metadata)
     tops = {top.decode("utf-8", "replace") for top in set(re.findall(_TOP, record, re.MULTILINE))}
     return frozenset(top for top in tops - COMMON if _is_loaded(top))
+
+
+def _record(metadata: Path) -> bytes:
+    """Return a package's RECORD; nothing where there is none."""
+    try:
+        return (metadata / "RECORD").read_bytes()
+    except OSError:
+        return b""
 
 
 def _is_loaded(top: str) -> bool:
@@ -157,10 +161,7 @@ def _shared(expected: Expected, capture: Capture, differences: Sequence[Finding]
     owners = (expected.imports.packages if expected.imports else None) or {}
     shared: set[str] = set()
     for place in (Path(capture.places[name]) for name in added if name in capture.places and owners):
-        try:
-            record = b"\n" + (place / "RECORD").read_bytes()
-        except OSError:
-            continue
+        record = b"\n" + _record(place)
         paths = ((owner, f"\n{module.replace('.', '/')}") for module, owner in owners.items() if owner not in shared)
         shared |= {owner for owner, path in paths if any(f"{path}{end}".encode() in record for end in _ENDS)}
     return shared

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from modelreg.environment.capture import capture_running
 from modelreg.environment.expected import Expected
-from modelreg.environment.finding import Role
 from modelreg.environment.policy import Terms
 from modelreg.errors import EnvironmentMismatchError
 from modelreg.reference import Reference
@@ -61,8 +60,7 @@ def _check(name: str, expected: Expected, terms: Terms) -> EnvironmentReport:
     if terms.policy.strict:
         return check(name, expected, capture_running(), terms)
     pins = expected.pins(expected.group(terms.group))
-    all_count = terms.policy.all_count
-    counted = {name for name, pin in pins.items() if pin.role is not Role.TOOLING and (pin.role.counts or all_count)}
+    counted = {name for name, pin in pins.items() if terms.policy.counts(pin.role)}
     packages = tuple(package for package in expected.environment.packages if package.name in counted)
     needed = replace(expected, environment=replace(expected.environment, packages=packages))
     return check(name, needed, capture_running(counted), terms)

@@ -199,7 +199,7 @@ def _whole(expected: Expected, capture: Capture, terms: Terms) -> Environment:
             return capture.with_commit(package, there.commit)
         if pin.package.record is None or package.record is not None:
             return package
-        if not (pin.role.counts or terms.policy.all_count):
+        if not terms.policy.counts(pin.role):
             return package
         return package._replace(record=capture.record_digest(package))
 
