@@ -192,7 +192,7 @@ def run(tmp_path: Path) -> Run:
 @pytest.fixture
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """The command line as `run` has it, but in this process, where it takes no time: for tables, and to prepare."""
-    from modelreg.cli.app import main
+    from modelreg.cli.main import main
 
     monkeypatch.setenv("MODELREG_REGISTRY", str(tmp_path / "registry"))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

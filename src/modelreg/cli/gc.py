@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from modelreg.cli.options import JsonOption, NoInputOption, QuietOption, RegistryOption, YesOption
+from modelreg.cli.output import print_json, print_raw, say, size_text, warn
+from modelreg.cli.parameters import Option
 
 if TYPE_CHECKING:
     from modelreg.registry.gc import Collected
 
 
 def gc(
-    apply: Annotated[bool, typer.Option("--apply", help="Remove them; otherwise only say what would be.")] = False,
+    apply: Annotated[bool, Option("--apply", help="Remove them; otherwise only say what would be.")] = False,
     grace: Annotated[
-        str, typer.Option("--grace", metavar="TIME", help="Keep what is younger, or was deleted more recently.")
+        str, Option("--grace", metavar="TIME", help="Keep what is younger, or was deleted more recently.")
     ] = "24h",
     yes: YesOption = False,
     no_input: NoInputOption = False,
@@ -27,7 +27,6 @@ def gc(
     """
     from dataclasses import asdict
 
-    from modelreg.cli.output import print_json, warn
     from modelreg.cli.questions import confirm
     from modelreg.errors import IntegrityError
     from modelreg.registry import Registry
@@ -48,7 +47,7 @@ def gc(
         print_json(asdict(collected) | {"size": collected.size})
     elif quiet:
         for garbage in collected.garbage:
-            typer.echo(f"{garbage.model}/{garbage.upload}")
+            print_raw(f"{garbage.model}/{garbage.upload}")
     else:
         _print(collected, grace if kept else "")
     for error in damage[:-1]:
@@ -58,13 +57,12 @@ def gc(
 
 
 def _print(collected: "Collected", grace: str) -> None:
-    from modelreg.cli.output import say, size_text
 
     for garbage in collected.garbage:
         of = ", ".join(garbage.versions) or "an upload that came to nothing"
-        typer.echo(f"{garbage.model}/{garbage.upload}  {size_text(garbage.size)}  {of}")
+        print_raw(f"{garbage.model}/{garbage.upload}  {size_text(garbage.size)}  {of}")
     if collected.leftovers:
-        typer.echo(f"half-written files of writers that were killed  {size_text(collected.leftovers)}")
+        print_raw(f"half-written files of writers that were killed  {size_text(collected.leftovers)}")
     if not collected.size and not collected.garbage:
         stays = f" What began, or was deleted, less than {grace} ago stays; see --grace." if grace else ""
         say(f"Nothing to collect.{stays}")
