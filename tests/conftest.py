@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import bucket_servers
@@ -142,7 +142,7 @@ def three(store: Store, model: Path, captured: Capture) -> Registry:
 def other_environment(captured: Capture) -> Capture:
     """The same environment with one package more."""
     packages = (*captured.environment.packages, Package("xgboost", "2.1.1"))
-    return replace(captured, environment=replace(captured.environment, packages=packages))
+    return captured._replace(environment=captured.environment._replace(packages=packages))
 
 
 @pytest.fixture(autouse=True)

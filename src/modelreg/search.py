@@ -3,9 +3,9 @@
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
+from typing import NamedTuple
 
 from modelreg.environment.record import Environment, normalized
 from modelreg.errors import UsageError
@@ -27,8 +27,7 @@ _METRIC_ORDER = re.compile(r"metric:(.+?)(:asc|:desc)?")
 _CONDITION = re.compile(r"\s*([^<>=!\s](?:.*?[^<>=!\s])?)\s*(>=|<=|!=|==|=|>|<)\s*([^<>=!\s]+)\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class MetricCondition:
+class MetricCondition(NamedTuple):
     """A condition such as `auc>=0.9`; a version without the metric does not meet it."""
 
     name: str
@@ -53,8 +52,7 @@ class MetricCondition:
         return value is not None and _COMPARISONS[self.comparison](Decimal(value), self.bound)
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """What `list` looks for; every condition must hold.
 
     tags: names with the wanted value, or None where any will do.
@@ -66,7 +64,7 @@ class Query:
     """
 
     aliases: tuple[str, ...] = ()
-    tags: Mapping[str, str | None] = field(default_factory=dict)
+    tags: Mapping[str, str | None] = {}
     metrics: tuple[MetricCondition, ...] = ()
     depends_on: tuple[str, ...] = ()
     since: str | None = None

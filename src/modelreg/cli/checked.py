@@ -1,8 +1,7 @@
 """What `verify-env` looks at: an interpreter, a lock file, an image that is named, or what each version names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelreg.environment.capture import Capture, answer, capture
 from modelreg.environment.interpreter import Asked, find_interpreter
@@ -19,8 +18,7 @@ RECORDED = "recorded"
 """What stands for the image that a version names itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """The environment to be checked: `python`'s, or, where `image` is given, that of an image.
 
     python is then a path in the image. platform: which one of a multi-platform image. lock: a file that an environment

@@ -153,8 +153,6 @@ def _warn(wanted: "Subject", made: "Rebuilt", *, quiet: bool) -> None:
 
 
 def _json(wanted: "Subject", made: "Rebuilt") -> dict[str, object]:
-    from dataclasses import asdict
-
     return {
         "reference": wanted.reference,
         "group": wanted.selection.group,
@@ -165,7 +163,7 @@ def _json(wanted: "Subject", made: "Rebuilt") -> dict[str, object]:
         "compared": made.comparison.compared,
         "missing": [str(pin) for pin in wanted.selection.unavailable],
         "unmet": list(made.unmet),
-        "findings": [asdict(finding) | {"message": str(finding)} for finding in made.comparison.findings],
+        "findings": [finding._asdict() | {"message": str(finding)} for finding in made.comparison.findings],
     }
 
 

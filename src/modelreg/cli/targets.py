@@ -1,7 +1,6 @@
 """What commands are about: references, pulled manifests, or what the project names."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,7 +38,7 @@ def reports(references: list[str], checked: Checked, registry: str | None, terms
     for one in wanted:
         report = _pulled if is_path(one.reference) else _registered
         made = report(one.reference, checked, captured, registry, terms)
-        found.append(made if checked.lock is not None else replace(made, where=one.where))
+        found.append(made if checked.lock is not None else made._replace(where=one.where))
     return found
 
 

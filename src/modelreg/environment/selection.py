@@ -77,7 +77,7 @@ class Selection:
     def expected(self) -> Expected:
         """What an environment that holds exactly this is held against: every package counts."""
         packages = tuple(pin.package for pin in self.pins)
-        return Expected(replace(self.environment, packages=packages, conda=()))
+        return Expected(self.environment._replace(packages=packages, conda=()))
 
 
 def select(

@@ -1,7 +1,6 @@
 """Would what a lock installs fit a model? A lock, and what is expected, in; findings out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from modelreg.environment.compare import Comparison, compare
 from modelreg.environment.expected import Expected, Pin
@@ -34,7 +33,7 @@ def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock
     pins = expected.pins(expected.group(terms.group))
     counted = {name: pin for name, pin in pins.items() if pin.role is not Role.TOOLING}
     packages, open_ends = _assumed(lock, counted)
-    environment = replace(expected.environment, packages=packages, conda=())
+    environment = expected.environment._replace(packages=packages, conda=())
     files = {one.package.name: one.hashes for one in lock.packages if one.hashes}
     comparison = compare(expected, environment, terms, files=files)
     findings = [_named(finding, lock) for finding in comparison.findings if not _is_about_a_build(finding)]
@@ -45,7 +44,7 @@ def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock
     roles = {name: role for name, role in comparison.roles.items() if name not in unknown}
     if not roles and comparison.roles:
         findings.append(Finding(Severity.ERROR, "nothing", "packages", None, None))
-    bare = replace(comparison, findings=(), roles=roles, unsaid=tuple(_unsaid(lock, expected.environment)))
+    bare = comparison._replace(findings=(), roles=roles, unsaid=tuple(_unsaid(lock, expected.environment)))
     return lock, environment, bare.with_findings([*findings, *_scope(lock, expected.environment)])
 
 
@@ -105,7 +104,7 @@ def _named(finding: Finding, lock: Lock) -> Finding:
     if finding.kind != "missing" or finding.severity is Severity.INFO:
         return finding
     said = f"{lock.path} does not ask for it"
-    return replace(finding, note=f"{said}; {finding.note}" if finding.note else said)
+    return finding._replace(note=f"{said}; {finding.note}" if finding.note else said)
 
 
 def _scope(lock: Lock, environment: Environment) -> Iterator[Finding]:

@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, compare, excused
@@ -29,8 +28,7 @@ LOCK = "lock"
 """The kind of capture that a lock file is taken for."""
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentReport:
+class EnvironmentReport(NamedTuple):
     """Whether a captured environment fits a version, and every difference.
 
     where: the file and the line that ask for this check, where they do; lines: those that a finding is about, by its
@@ -41,8 +39,8 @@ class EnvironmentReport:
     comparison: Comparison
     capture: Capture
     where: tuple[str, int] | None = None
-    lines: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    wanted: Mapping[str, Package] = field(default_factory=dict)
+    lines: Mapping[str, tuple[str, int]] = {}
+    wanted: Mapping[str, Package] = {}
 
     @property
     def is_lock(self) -> bool:
@@ -203,7 +201,7 @@ def _whole(expected: Expected, capture: Capture, terms: Terms) -> Environment:
             return package
         return package._replace(record=capture.record_digest(package))
 
-    return replace(capture.environment, packages=tuple(map(whole, capture.environment.packages)))
+    return capture.environment._replace(packages=tuple(map(whole, capture.environment.packages)))
 
 
 def is_path(reference: str) -> bool:
@@ -274,9 +272,9 @@ def _first(
 
 def _dated(report: EnvironmentReport, since: Mapping[str, str]) -> EnvironmentReport:
     findings = (
-        replace(finding, since=since.get(finding.subject)) if finding.is_pin else finding for finding in report.findings
+        finding._replace(since=since.get(finding.subject)) if finding.is_pin else finding for finding in report.findings
     )
-    return replace(report, comparison=replace(report.comparison, findings=tuple(findings)))
+    return report._replace(comparison=report.comparison._replace(findings=tuple(findings)))
 
 
 def _with_images(report: EnvironmentReport, images: Mapping[str, ImageNote]) -> EnvironmentReport:
@@ -288,7 +286,7 @@ def _with_images(report: EnvironmentReport, images: Mapping[str, ImageNote]) -> 
     ]
     if not disagreeing:
         return report
-    return replace(report, comparison=report.comparison.with_findings(disagreeing))
+    return report._replace(comparison=report.comparison.with_findings(disagreeing))
 
 
 def _pinned(package: Package | None) -> tuple[str, Origin | None] | None:
