@@ -107,8 +107,6 @@ def list_(
 
 
 def _tell(moved: "Moved", *, json: bool, quiet: bool) -> None:
-    from dataclasses import asdict
-
     reference = f"{moved.model}:{moved.after}" if moved.after is not None else ""
     if not quiet:
         name = f"{moved.model}@{moved.alias}"
@@ -116,7 +114,7 @@ def _tell(moved: "Moved", *, json: bool, quiet: bool) -> None:
         where = f"points at {reference}" if reference else "is removed"
         say(f"{name} {where}{before if moved.moved else ' already'}.")
     if json:
-        print_json(asdict(moved))
+        print_json(moved._asdict())
     elif reference:
         print_raw(reference)
 

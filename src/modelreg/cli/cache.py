@@ -26,7 +26,6 @@ def list_(json: JsonOption = False, quiet: QuietOption = False) -> None:
 
     Example: modelreg cache list
     """
-    from dataclasses import asdict
     from datetime import UTC, datetime
 
     from modelreg.cache.local import LocalCache
@@ -36,7 +35,7 @@ def list_(json: JsonOption = False, quiet: QuietOption = False) -> None:
     used = {kept: timestamp(datetime.fromtimestamp(kept.used, UTC)) for kept in local.inventory.versions()}
     size = local.inventory.size()
     if json:
-        versions = [asdict(kept) | {"used": when} for kept, when in used.items()]
+        versions = [kept._asdict() | {"used": when} for kept, when in used.items()]
         print_json({"folder": str(local.folder), "size": size, "bound": local.most, "versions": versions})
         return
     if quiet:
@@ -68,7 +67,6 @@ def prune(
 
     Example: modelreg cache prune --unused-for 30d --apply
     """
-    from dataclasses import asdict
     from datetime import timedelta
 
     from modelreg.cache.local import LocalCache
@@ -79,7 +77,7 @@ def prune(
     most = parse_size(to) if to is not None else 0
     pruned = LocalCache.open().inventory.prune(unused_for=unused, most=most, apply=apply)
     if json:
-        print_json(asdict(pruned))
+        print_json(pruned._asdict())
     elif quiet:
         print_raw(str(pruned.size))
     elif not pruned.files:

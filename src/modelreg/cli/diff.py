@@ -101,6 +101,4 @@ def _values(change: "Change") -> str:
 
 
 def _json(change: "Change") -> dict[str, object]:
-    from dataclasses import asdict
-
-    return asdict(change) | {"kind": change.kind}
+    return change._asdict() | {"kind": change.kind}

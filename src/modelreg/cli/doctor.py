@@ -13,13 +13,11 @@ def doctor(registry: RegistryOption = None, json: JsonOption = False) -> None:
 
     Example: modelreg doctor --registry s3://models/team
     """
-    from dataclasses import asdict
-
     from modelreg.registry import Registry
 
     found = tuple(Registry.open(registry).examine())
     if json:
-        print_json([asdict(diagnosis) for diagnosis in found])
+        print_json([diagnosis._asdict() for diagnosis in found])
     else:
         for diagnosis in found:
             print_raw(f"{'FAIL' if diagnosis.exit_code else 'ok':4}  {diagnosis.what:9}  {diagnosis.found}")

@@ -25,8 +25,6 @@ def gc(
 
     Example: modelreg gc --apply --grace 7d
     """
-    from dataclasses import asdict
-
     from modelreg.cli.questions import confirm
     from modelreg.errors import IntegrityError
     from modelreg.registry import Registry
@@ -44,10 +42,11 @@ def gc(
     damage: list[IntegrityError] = []
     collected = opened.gc(apply=apply, grace=kept, on_damage=damage.append)
     if json:
-        print_json(asdict(collected) | {"size": collected.size})
+        garbage = [one._asdict() for one in collected.garbage]
+        print_json({**collected._asdict(), "garbage": garbage, "size": collected.size})
     elif quiet:
-        for garbage in collected.garbage:
-            print_raw(f"{garbage.model}/{garbage.upload}")
+        for one in collected.garbage:
+            print_raw(f"{one.model}/{one.upload}")
     else:
         _print(collected, grace if kept else "")
     for error in damage[:-1]:

@@ -19,13 +19,11 @@ def history(
 
     Example: modelreg history fraud
     """
-    from dataclasses import asdict
-
     from modelreg.registry import Registry
 
     happenings = Registry.open(registry).history(model)
     if json:
-        print_json({"model": model, "history": [asdict(happening) for happening in happenings]})
+        print_json({"model": model, "history": [happening._asdict() for happening in happenings]})
     elif quiet:
         for happening in happenings:
             print_raw(f"{happening.kind} {_reference(model, happening) or f'{model}@{happening.alias}'}")
