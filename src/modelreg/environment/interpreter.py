@@ -11,9 +11,10 @@ from pathlib import Path
 from shutil import which
 from typing import Any, NamedTuple, Self
 
-from modelreg.environment import probe
 from modelreg.errors import EnvironmentUnreadableError, NotFoundError
 
+PROBE = Path(__file__).with_name("run_probe.py")
+"""The script that an interpreter is asked with."""
 TIMEOUT = 60
 """Seconds that an interpreter has to answer."""
 
@@ -67,7 +68,7 @@ class Asked:
 
         self.interpreter = interpreter
         self._word = f"modelreg-{os.urandom(8).hex()}:"
-        command = [str(interpreter.path), str(Path(probe.__file__)), self._word, *(["whole"] if whole else [])]
+        command = [str(interpreter.path), str(PROBE), self._word, *(["whole"] if whole else [])]
         environ = {name: value for name, value in os.environ.items() if name != "__PYVENV_LAUNCHER__"}
         nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
         try:
