@@ -1,6 +1,5 @@
 """Printing: tables for people, aligned text in a pipe, JSON for scripts."""
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -46,6 +45,9 @@ def say_seen(seen: str | None, reference: str) -> None:
 
 def print_json(value: object) -> None:
     """Print one JSON document to stdout."""
+    # Imported here: most answers are text.
+    import json
+
     print_raw(json.dumps(value, indent=2, ensure_ascii=False))
 
 

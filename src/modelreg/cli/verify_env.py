@@ -78,6 +78,8 @@ def verify_env(
     from modelreg.environment.interpreter import ask
     from modelreg.errors import UsageError
 
+    if lock is not None and (python is not None or image is not None):
+        raise UsageError("--lock checks what is not built yet, --python and --image what is; give one of them")
     if platform is not None and image is None:
         raise UsageError("--platform says which one of an image's; add --image")
     if deep and image is not None:

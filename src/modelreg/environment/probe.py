@@ -120,15 +120,20 @@ def record_lines(record: bytes) -> bytes:
         return record_lines(b"\n".join(_unquoted(record)))
     kept = []
     for line in record.split(b"\n"):
-        path, _, digest = line.strip().rpartition(b",")[0].rpartition(b",")
-        if not digest or path.endswith(b".pyc") or path.startswith((b"../", b"/")):
+        entry = line.strip().rpartition(b",")[0]
+        if entry[-1:] == b"," or b"," not in entry or entry.startswith((b"../", b"/")):
             continue
-        folder, _, file = path.partition(b"/")
-        if folder.endswith(b".dist-info") and (file in _INSTALLERS or file.startswith(b"uv_")):
+        if b".pyc," in entry or (b".dist-info/" in entry and _is_an_installers(entry)):
             continue
-        kept.append(path + b"," + digest + b"\n")
+        kept.append(entry + b"\n")
     kept.sort()
     return b"".join(kept)
+
+
+def _is_an_installers(entry):
+    """Tell whether a line of a RECORD is of what an installer writes into the metadata's folder."""
+    folder, _, file = entry.rpartition(b",")[0].partition(b"/")
+    return folder.endswith(b".dist-info") and (file in _INSTALLERS or file.startswith(b"uv_"))
 
 
 _INSTALLERS = (b"INSTALLER", b"REQUESTED", b"RECORD", b"direct_url.json")

@@ -1,7 +1,6 @@
 """What is found by looking into the files of an environment: code that is gone, and files that were changed."""
 
 import os
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from modelreg.records import Imports
 from modelreg.registry.hidden import COMMON
 
 _SHOWN = 3  # files that a sentence names
-_TOP = rb'^[^/,"\n.][^/,"\n]*(?=/|(?<=\.py),|(?<=\.so),|(?<=\.pyd),)'
-"""How a line of a RECORD begins: the folder or the module at the top."""
 _ENDS = (".py,", "/__init__.py,", ".cpython-", ".abi3.", ".cp")
 """How the path of a module goes on in a RECORD."""
 
@@ -92,9 +89,9 @@ def emptied_findings(
 
 def _tops(metadata: Path) -> frozenset[str]:
     """Return the modules and packages that a RECORD has at the top, as the files and folders that they are."""
-    record = _record(metadata)
-    tops = {top.decode("utf-8", "replace") for top in set(re.findall(_TOP, record, re.MULTILINE))}
-    return frozenset(top for top in tops - COMMON if _is_loaded(top))
+    beginnings = {line.partition(b"/")[0] for line in _record(metadata).split(b"\n")}
+    tops = (beginning.decode("utf-8", "replace").partition(",") for beginning in beginnings)
+    return frozenset(top for top, comma, _ in tops if _is_loaded(top, is_file=comma != "")) - COMMON
 
 
 def _record(metadata: Path) -> bytes:
@@ -105,9 +102,11 @@ def _record(metadata: Path) -> bytes:
         return b""
 
 
-def _is_loaded(top: str) -> bool:
+def _is_loaded(top: str, *, is_file: bool) -> bool:
     """Tell whether it is a module, a package, or the folder `….libs` in which wheels bring libraries."""
-    return (top.isidentifier() and top != "__pycache__") or top.endswith((".libs", ".py", ".so", ".pyd"))
+    if is_file:
+        return top.endswith((".py", ".so", ".pyd")) and top[0] != "."
+    return (top.isidentifier() and top != "__pycache__") or (top.endswith(".libs") and top[0] != ".")
 
 
 def _names_in(folder: Path, known: dict[Path, frozenset[str]]) -> frozenset[str]:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, compare, excused
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from modelreg.lock.reading import LockFile
     from modelreg.manifest import PulledManifest
 
+Found: TypeAlias = "Capture | LockFile"
+"""What is held against a version."""
 LOCK = "lock"
 """The kind of capture that a lock file is taken for."""
 
@@ -66,19 +68,23 @@ class EnvironmentReport(NamedTuple):
 
 def verify_version(
     version: Version,
-    capture: "Capture | LockFile",
+    found: "Found | Callable[[], Found]",
     model: ModelReader,
     environment_of: Callable[[Version], Environment],
     terms: Terms | None = None,
 ) -> EnvironmentReport:
     """Compare an environment with a version's, and say of each pin that differs since which version it is wanted.
 
+    found: an environment, a lock, or what returns one of them and is called once all else has been read: an
+    interpreter that was asked answers meanwhile.
+
     Raises:
         UsageError: the version has no such group as `terms` name.
     """
     wanted, record = environment_of(version), version.record
     expected = Expected(wanted, record.imports, record.groups, record.roles)
-    report = check(version.reference, expected, capture, terms)
+    expected.pins(expected.group(terms.group if terms else None))
+    report = check(version.reference, expected, found() if callable(found) else found, terms)
     differing = {finding.subject for finding in report.findings if finding.is_pin}
     recorded = differing & {package.name for package in wanted.packages}
     read = {version.environment.digest: wanted}  # most versions share one
@@ -96,16 +102,14 @@ def verify_version(
     return _with_images(dated, version.images)
 
 
-def verify_pulled(
-    manifest: "PulledManifest", capture: "Capture | LockFile", terms: Terms | None = None
-) -> EnvironmentReport:
-    """Compare an environment with what a pulled manifest says, without the registry.
+def verify_pulled(manifest: "PulledManifest", found: "Found", terms: Terms | None = None) -> EnvironmentReport:
+    """Compare an environment, or a lock, with what a pulled manifest says, without the registry.
 
     Raises:
         UsageError: the version has no such group as `terms` name.
     """
     expected = Expected(manifest.environment, manifest.imports, manifest.groups, manifest.roles)
-    report = check(manifest.reference, expected, capture, terms)
+    report = check(manifest.reference, expected, found, terms)
     said = _said(manifest.reference, manifest.created)
     dated = _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
     return _with_images(dated, manifest.images)
@@ -134,24 +138,22 @@ def todays(
     return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked, deep)
 
 
-def check(
-    reference: str, expected: Expected, capture: "Capture | LockFile", terms: Terms | None = None
-) -> EnvironmentReport:
+def check(reference: str, expected: Expected, found: "Found", terms: Terms | None = None) -> EnvironmentReport:
     """Compare an environment with what is expected of it, and look into its files where that tells more.
 
     Raises:
         UsageError: the model has no such group as `terms` name.
     """
     terms = terms or todays()
-    if not isinstance(capture, Capture):
-        return _lock_report(reference, expected, capture, terms)
-    found = _whole(expected, capture, terms)
-    comparison = compare(expected, found, terms, capture.duplicates, unplaced=capture.unplaced)
-    more = [*hidden_findings(expected, capture, comparison), *_library_findings(expected, capture, terms)]
+    if not isinstance(found, Capture):
+        return _lock_report(reference, expected, found, terms)
+    environment = _whole(expected, found, terms)
+    comparison = compare(expected, environment, terms, found.duplicates, unplaced=found.unplaced)
+    more = [*hidden_findings(expected, found, comparison), *_library_findings(expected, found, terms)]
     comparison = comparison.with_findings(excused(more, terms))
     for look in (code_findings, file_findings, emptied_findings):
-        comparison = comparison.with_findings(look(expected, capture, terms, comparison.findings))
-    return EnvironmentReport(reference, comparison, capture, wanted=_wanted(expected, comparison))
+        comparison = comparison.with_findings(look(expected, found, terms, comparison.findings))
+    return EnvironmentReport(reference, comparison, found, wanted=_wanted(expected, comparison))
 
 
 def _library_findings(expected: Expected, capture: Capture, terms: Terms) -> Iterator[Finding]:
