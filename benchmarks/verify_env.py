@@ -3,9 +3,9 @@
     python benchmarks/verify_env.py ENVIRONMENT [--rounds N]
 
 ENVIRONMENT is a virtual environment with pip, scikit-learn and some 300 packages. Everything is measured in turn,
-round by round: whole processes by the wall clock and by the processor, medians and the best of all rounds. The smallest
-Typer app is one that prints a word. What is to hold: the command takes at most that app's time and twice that of
-`uv pip freeze`, and a quarter of that of `pip freeze`.
+round by round, in an empty folder: whole processes by the wall clock and by the processor, medians and the best of all
+rounds. The smallest Typer app is one that prints a word. What is to hold: the command takes at most that app's time and
+twice that of `uv pip freeze`, and a quarter of that of `pip freeze`.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def main() -> None:
         pulled = opened.pull(version, Path(work, "pulled")).folder
         whole = capture(interpreter)
         print(f"{len(whole.environment.packages)} packages\n")
-        tool = [sys.executable, "-m", "modelreg", "verify-env", "--python", python]
+        tool = [str(Path(sys.executable).with_name("modelreg")), "verify-env", "--python", python]
         tools = {
             "the smallest Typer app": [sys.executable, str(app)],
             "modelreg verify-env bench": [*tool, "--registry", registry, "bench"],
@@ -115,6 +115,7 @@ def main() -> None:
             "all that the model names looked up": lambda: list(look_up(imports, whole.search)),
         }
         seen: dict[str, list[tuple[float, float]]] = {}
+        os.chdir(work)  # away from any pyproject.toml
         for _ in range(options.rounds):
             for name, command in tools.items():
                 seen.setdefault(name, []).append(process(command))

@@ -109,10 +109,10 @@ def test_the_projects_models_are_versions_and_aliases() -> None:
 
 
 WRONG = {
-    "no TOML": ("registry = ", "is no valid TOML: "),
+    "no TOML": ("[tool.modelreg]\nregistry = ", "is no valid TOML: "),
     "no UTF-8": ("\udcff", "is no valid TOML: "),
-    "nested without end": (f"a = {'[' * 5000}", "is no valid TOML: "),
-    "tool is no table": ("tool = 3", "tool.modelreg must be a table"),
+    "nested without end": (f"modelreg = {'[' * 5000}", "is no valid TOML: "),
+    "tool is no table": ("tool = 'modelreg'", "tool.modelreg must be a table"),
     "our table is none": ("[tool]\nmodelreg = 3", "tool.modelreg must be a table"),
     "the registry is a number": ("[tool.modelreg]\nregistry = 3", "registry must be a string"),
     "the registry is a list": ("[tool.modelreg]\nregistry = ['a']", "registry must be a string"),

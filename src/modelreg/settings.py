@@ -187,7 +187,10 @@ def _nearest_project() -> Path | None:
 
 
 def _table(project: Path) -> Mapping[str, Any]:
-    tools = _toml(project).get("tool", {})
+    text = _read(project)
+    if "modelreg" not in text:  # to parse it would take longer than most of what is done with a registry
+        return {}
+    tools = _parsed(text, project).get("tool", {})
     table = tools.get("modelreg", {}) if isinstance(tools, dict) else None
     if not isinstance(table, dict):
         raise UsageError(f"{project}: tool.modelreg must be a table, written [tool.modelreg]")
@@ -195,12 +198,23 @@ def _table(project: Path) -> Mapping[str, Any]:
 
 
 def _toml(path: Path) -> dict[str, Any]:
+    return _parsed(_read(path), path)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}; see that you may read it") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is no valid TOML: {error}; correct it") from None
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}; see that you may read it") from None
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is no valid TOML: {error}; correct it") from None
 
