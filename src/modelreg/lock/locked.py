@@ -1,7 +1,8 @@
 """What a lock file would install, as a value."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from modelreg.environment.record import Package
 from modelreg.errors import EnvironmentUnreadableError
@@ -15,12 +16,13 @@ class Locked:
     """A package that a lock would install.
 
     package.version is empty where the lock does not say it, as of a repository or a folder. hashes: the sha256 (hex) of
-    the files that it may be installed from; empty: the lock lists none.
+    the files that it may be installed from; empty: the lock lists none. folder: that of an editable package, here.
     """
 
     package: Package
     where: Where
     hashes: frozenset[str] = frozenset()
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +92,4 @@ def _one(name: str, entries: list[Locked | Loose]) -> Iterator[Locked | Loose]:
         first, *others = dict.fromkeys(one.where for one in pinned)
         yield Loose(name, "it is asked for in two ways", first, tuple(others))
     else:
-        yield Locked(pinned[0].package, pinned[0].where, frozenset[str]().union(*(one.hashes for one in pinned)))
+        yield replace(pinned[0], hashes=frozenset[str]().union(*(one.hashes for one in pinned)))
