@@ -175,11 +175,21 @@ def test_deep_says_what_it_could_not_check_and_that_fails_unless_it_is_allowed(
 ) -> None:
     next(trained.site.glob("pkg-*.dist-info/RECORD")).unlink()
     report = beside.verify_env("fraud", python=trained.python, deep=True)
-    said = {str(finding): finding.severity for finding in report.findings}
-    sentence = "the files of pkg were not checked: it has no RECORD that says what was installed"
-    assert said[sentence] is Severity.UNCHECKED
-    assert not report.fits
+    (found,) = report.findings
+    assert (found.severity, found.kind, report.fits) == (Severity.UNCHECKED, "unknown", False)
+    assert "pkg could not be checked: it has no RECORD that says which files were installed" in str(found)
     assert beside.verify_env("fraud", python=trained.python, deep=True, allow_unchecked=True).fits
+
+
+def test_deep_says_that_files_could_not_be_checked_where_they_were_not_known_in_training_either(
+    trained: Place, beside: Registry
+) -> None:
+    next(trained.site.glob("pkg-*.dist-info/RECORD")).unlink()
+    beside.register("model.pkl", "unknown", python=trained.python)
+    assert beside.verify_env("unknown", python=trained.python).fits
+    (found,) = beside.verify_env("unknown", python=trained.python, deep=True).findings
+    said = "the files of pkg were not checked: it has no RECORD that says what was installed"
+    assert (found.severity, str(found)) == (Severity.UNCHECKED, said)
 
 
 def test_many_changed_files_are_counted_in_one_finding(trained: Place, beside: Registry) -> None:

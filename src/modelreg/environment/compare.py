@@ -10,6 +10,8 @@ from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms, Waiver
 from modelreg.environment.record import MANAGED, TOOLING, Environment, Origin, Package, Platform, Python
 
+NO_RECORD = "it has no RECORD that says which files were installed, so it may be another build"
+"""Why it cannot be told whether a package is the model's build."""
 _NUMBERS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
 
 
@@ -161,9 +163,8 @@ class _Look:
             yield self._finding(pin, "rebuilt", wanted.record, found.version)
         elif wanted.record and not found.record and same_platform:
             managed = found.origin is not None and found.origin.kind in MANAGED and not self._policy.strict
-            reason = "it has no RECORD that says which files were installed, so it may be another build"
             # conda and systems often write none.
-            yield from self._unchecked(pin, reason, Severity.INFO if managed else Severity.UNCHECKED)
+            yield from self._unchecked(pin, NO_RECORD, Severity.INFO if managed else Severity.UNCHECKED)
 
     def duplicates(self, duplicates: Iterable[Duplicate]) -> Iterator[Finding]:
         for duplicate in duplicates:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from modelreg.environment.capture import Capture
+from modelreg.environment.compare import NO_RECORD
 from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Terms
@@ -132,6 +133,7 @@ def file_findings(
     from modelreg.environment.files_changed import files_changed
 
     packages = [package for package in capture.environment.packages if package.name in wanted]
+    told = {one.subject for one in differences if one.found == NO_RECORD and one.severity is Severity.UNCHECKED}
     for found in files_changed(packages, capture.places):
         said = [f"{path} was changed" for path in found.changed] + [f"{path} is missing" for path in found.missing]
         if said:
@@ -139,7 +141,7 @@ def file_findings(
             sentence = f"{', '.join(said[:_SHOWN])}{more}"
             yield Finding(Severity.ERROR, "files", found.package, str(found.checked), sentence)
         reason = found.unchecked or (f"{found.unread[0]} cannot be read" if found.unread else None)
-        if reason is not None:
+        if reason is not None and found.package not in told:
             severity = Severity.INFO if found.managed else Severity.UNCHECKED
             yield Finding(severity, "unhashed", found.package, None, reason)
 
