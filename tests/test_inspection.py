@@ -148,6 +148,27 @@ def test_a_package_that_the_model_needs_without_naming_it_is_more_than_its_metad
     assert str(found).endswith(": _dep_native.cpython-311-x86_64-linux-gnu.so is missing, dep is missing")
 
 
+def test_a_folder_that_is_left_of_a_package_is_not_the_package(
+    places: Places, beside: Registry, tmp_path: Path
+) -> None:
+    """Its folder stays, of a namespace also with other packages in it."""
+    modules = {"dep/__init__.py": "", "dep/a.py": "", "shared/part/__init__.py": "", "shared/part/a.py": ""}
+    place = places.make("needing", "1.0", OLD, make_wheel(tmp_path / "wheels", "dep", "1.0", modules=modules))
+    Path("model.pkl").write_bytes(PICKLE)
+    beside.register("model.pkl", "fraud", python=place.python)
+    assert beside.verify_env("fraud", python=place.python).fits
+    place.site.joinpath("shared/other").mkdir()
+    for name in ("dep/__init__", "shared/part/__init__"):  # where sources are taken out, bytecode stands for them
+        place.site.joinpath(f"{name}.py").rename(place.site / f"{name}.pyc")
+    assert beside.verify_env("fraud", python=place.python).fits
+    for name in ("dep", "shared/part"):
+        shutil.rmtree(place.site / name)
+    place.site.joinpath("dep/__pycache__").mkdir(parents=True)
+    (found,) = beside.verify_env("fraud", python=place.python).findings
+    assert (found.severity, found.kind, found.subject) == (Severity.ERROR, "files", "dep")
+    assert str(found).endswith(": dep/__init__.py is missing, shared/part/__init__.py is missing")
+
+
 def test_names_of_python_s_own_modules_are_looked_up_where_python_is_another(trained: Place, beside: Registry) -> None:
     Path("model.pkl").write_bytes(b"cfractions\nNever\n0" + PICKLE)
     beside.register("model.pkl", "parts", python=trained.python)

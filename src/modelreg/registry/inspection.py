@@ -69,7 +69,7 @@ def _looked_up(imports: Imports, pins: Collection[str], differences: Sequence[Fi
 def emptied_findings(
     expected: Expected, capture: Capture, terms: Terms, differences: Sequence[Finding]
 ) -> Iterator[Finding]:
-    """Yield the packages that count of which metadata is left and a module or package at the top is gone.
+    """Yield the packages that count of which metadata is left and a module or a package at the top is gone.
 
     Told from their RECORD. Editable packages lie elsewhere, and those of a distribution may be taken apart; what was
     told of already is passed over.
@@ -84,16 +84,40 @@ def emptied_findings(
         elsewhere = package.origin is not None and package.origin.kind in ("editable", "distribution")
         if pin is None or place is None or elsewhere or package.name in told or not terms.policy.counts(pin.role):
             continue
-        metadata = Path(place)
-        gone = sorted(_tops(metadata) - _names_in(metadata.parent, here))
+        folder = Path(place).parent
+        gone = sorted(_gone(_record(Path(place)), folder, _names_in(folder, here)))
         if gone:
             said = ", ".join(f"{name} is missing" for name in gone[:_SHOWN])
             yield Finding(Severity.ERROR, "files", package.name, package.version, said)
 
 
-def _tops(metadata: Path) -> frozenset[str]:
+def _gone(record: bytes, folder: Path, names: Collection[str]) -> Iterator[str]:
+    """Yield what of a RECORD's modules and packages at the top is not in a folder any more, whose `names` are given.
+
+    Of a package that is there its first file is looked for, too: others may have a part in a namespace's folder, and
+    bytecode may be left in any. Where sources were taken out, bytecode beside them stands for them.
+    """
+    for top in _tops(record):
+        if top not in names:
+            if not (top.endswith(".py") and f"{top}c" in names):
+                yield top
+        elif top.isidentifier() and (first := _first(record, top)):
+            path = f"{folder}{os.sep}{first}"
+            if not (os.path.exists(path) or os.path.exists(f"{path}c")):  # noqa: PTH110  # pathlib takes longer
+                yield first
+
+
+def _first(record: bytes, top: str) -> str | None:
+    """Return the file that makes the folder `top` a package, or in a namespace one that is a package below it."""
+    own = f"{top}/__init__.py"
+    if record.startswith(f"{own},".encode()) or f"\n{own},".encode() in record:
+        return own
+    found = re.search(rb"^%b/((?!tests?/)[^/,\"\n]+/)*__init__\.py(?=,)" % top.encode(), record, re.MULTILINE)
+    return found[0].decode("utf-8", "replace") if found else None
+
+
+def _tops(record: bytes) -> frozenset[str]:
     """Return the modules and packages that a RECORD has at the top, as the files and folders that they are."""
-    record = _record(metadata)
     tops = {top.decode("utf-8", "replace") for top in set(re.findall(_TOP, record, re.MULTILINE))}
     return frozenset(top for top in tops - COMMON if _is_loaded(top))
 
