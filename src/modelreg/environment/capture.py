@@ -161,7 +161,9 @@ def editable_origin(folder: Path, wanted: str | None = None) -> Origin:
     source = git_source(folder)
     if source is None:
         return Origin("editable")
-    return Origin("editable", source.remote, "git", source.commit, dirty=source.dirty)
+    # What was changed elsewhere in the repository, such as a notebook, is not in the package.
+    dirty = source.dirty and not is_as_in(folder, source.commit)
+    return Origin("editable", source.remote, "git", source.commit, dirty=dirty)
 
 
 def _own_facts(*, whole: bool) -> dict[str, Any]:
