@@ -218,7 +218,7 @@ def test_many_changed_files_are_counted_in_one_finding(trained: Place, beside: R
         trained.site.joinpath(file).write_text(f"{content}changed = True\n")
     next(trained.site.glob("pkg-*.dist-info/WHEEL")).unlink()
     (found,) = beside.verify_env("fraud", python=trained.python, deep=True).findings
-    assert (found.kind, found.severity) == ("files", Severity.ERROR)
+    assert (found.kind, found.severity, found.wanted) == ("files", Severity.ERROR, "1.0")
     assert str(found).endswith(", and 1 more")
 
 

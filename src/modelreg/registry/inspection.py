@@ -157,13 +157,14 @@ def file_findings(
     from modelreg.environment.files_changed import files_changed
 
     packages = [package for package in capture.environment.packages if package.name in wanted]
+    versions = {package.name: package.version for package in packages}
     told = {one.subject for one in differences if one.found == NO_RECORD and one.severity is Severity.UNCHECKED}
     for found in files_changed(packages, capture.places):
         said = [f"{path} was changed" for path in found.changed] + [f"{path} is missing" for path in found.missing]
         if said:
             more = f", and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
             sentence = f"{', '.join(said[:_SHOWN])}{more}"
-            yield Finding(Severity.ERROR, "files", found.package, str(found.checked), sentence)
+            yield Finding(Severity.ERROR, "files", found.package, versions[found.package], sentence)
         reason = found.unchecked or (f"{found.unread[0]} cannot be read" if found.unread else None)
         if reason is not None and found.package not in told:
             severity = Severity.INFO if found.managed else Severity.UNCHECKED
