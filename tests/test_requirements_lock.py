@@ -275,6 +275,14 @@ def test_a_lock_that_is_not_there_or_of_another_tool_is_told_so() -> None:
             lock("[[package]]\n", name=name)
 
 
+def test_requirements_may_be_named_a_lock() -> None:
+    assert pins(lock("# By pip-compile.\nnumpy==2.1.0 \\\n    --hash=sha256:00\n", name="requirements.lock")) == {
+        "numpy": "2.1.0"
+    }
+    with pytest.raises(ModelregError, match="is no requirement that pip would take"):
+        lock('version = 1\n[[package]]\nname = "x', name="script.py.lock")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders")
 def test_a_pipe_is_not_waited_for() -> None:
     os.mkfifo("requirements.txt")
