@@ -192,6 +192,9 @@ def test_folders_and_editables_are_named_by_their_project() -> None:
     kinds = {one.package.name: one.package.origin.kind for one in found.packages if one.package.origin}
     assert kinds == {"the-app": "editable", "e": "editable", "other": "directory"}
     assert loose(found) == {"": "./nothing does not say which package it is"}
+    # As pip and uv find it: from the working directory, in which the project lies.
+    Path("requirements").mkdir()
+    assert pins(lock("-e ./app\n", name="requirements/serve.txt")) == {"the-app": "1.2"}
 
 
 def test_variables_of_the_environment_are_put_in_as_pip_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,9 @@ def read_address(text: str, folder: Path) -> Address:
         return archive(address, found if is_sha256(found) else None, told.get("subdirectory"), name)
     if "://" in address and not address.startswith("file:"):
         return Address(Origin("archive", redacted(address)), name, loose="its address does not say what file it is")
-    path = folder / (url2pathname(urlsplit(address).path) if address.startswith("file:") else address)
+    place = url2pathname(urlsplit(address).path) if address.startswith("file:") else address
+    # Installers take it from the working directory, which need not be that of who checks.
+    path = next((one for one in (folder / place, Path(place)) if project_of(one)[0]), folder / place)
     found_name, version = project_of(path)
     return Address(Origin("directory"), name or found_name, version, folder=path)
 
