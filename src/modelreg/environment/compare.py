@@ -169,9 +169,16 @@ class _Look:
     def duplicates(self, duplicates: Iterable[Duplicate]) -> Iterator[Finding]:
         for duplicate in duplicates:
             pin = self.compared.get(duplicate.name)
-            if pin is not None:
-                kind = "shadowed" if duplicate.shadowed else "duplicate"
-                yield self._finding(pin, kind, duplicate.first, duplicate.version)
+            if pin is None:
+                continue
+            finding = self._finding(
+                pin, "shadowed" if duplicate.shadowed else "duplicate", duplicate.first, duplicate.version
+            )
+            is_right = duplicate.shadowed and same_version(pin.package.version, duplicate.first)
+            if is_right and not self._policy.strict:
+                # What is imported has been compared; below it may lie what the system has.
+                finding = replace(finding, severity=Severity.INFO, note=None)
+            yield finding
 
     def extras(self, found: Iterable[Package]) -> Iterator[Finding]:
         severity = Severity.ERROR if self._policy.strict else Severity.INFO
