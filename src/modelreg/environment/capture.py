@@ -60,6 +60,14 @@ class Capture:
         folder = self.editable.get(package.name)
         return package if folder is None else package._replace(origin=editable_origin(Path(folder), wanted))
 
+    def in_full(self) -> Environment:
+        """Return the environment with what each package needs, read now where that was left out."""
+        packages = self.environment.packages
+        if not self.search or any(package.requires is not None for package in packages):
+            return self.environment
+        found = read_distributions(probe.distributions(self.search, whole=True))
+        return replace(self.environment, packages=found.packages)
+
 
 def capture(interpreter: Interpreter, *, in_process: bool = False, whole: bool = True) -> Capture:
     """Read the environment of an interpreter.
