@@ -131,6 +131,12 @@ def test_a_constraint_counts_only_for_what_something_asks_for() -> None:
     }
 
 
+def test_one_version_may_be_written_in_two_ways() -> None:
+    Path("limits.txt").write_text("numpy==2.1\n", encoding="utf-8")
+    found = lock("-c limits.txt\nnumpy==2.1.0\n")
+    assert (pins(found), found.loose) == ({"numpy": "2.1.0"}, ())
+
+
 def test_an_inclusion_that_goes_round_or_leads_nowhere_is_an_error_with_its_line() -> None:
     Path("b.txt").write_text("\n-r requirements.txt\n", encoding="utf-8")
     with pytest.raises(EnvironmentUnreadableError, match=r"b\.txt, line 2: requirements\.txt includes itself"):

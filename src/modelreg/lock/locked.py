@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from modelreg.environment.compare import same_version
 from modelreg.environment.record import Package
 from modelreg.errors import EnvironmentUnreadableError
 
@@ -88,8 +89,12 @@ def _one(name: str, entries: list[Locked | Loose]) -> Iterator[Locked | Loose]:
     pinned = [one for one in entries if isinstance(one, Locked)]
     if not pinned:
         yield entries[0]
-    elif len({(one.package.version, one.package.origin) for one in pinned}) > 1:
+    elif not all(_is_alike(pinned[0].package, one.package) for one in pinned):
         first, *others = dict.fromkeys(one.where for one in pinned)
         yield Loose(name, "it is asked for in two ways", first, tuple(others))
     else:
         yield replace(pinned[0], hashes=frozenset[str]().union(*(one.hashes for one in pinned)))
+
+
+def _is_alike(one: Package, other: Package) -> bool:
+    return one.origin == other.origin and same_version(one.version, other.version)
