@@ -16,6 +16,8 @@ from modelreg.registry.hidden import COMMON
 _SHOWN = 3  # files that a sentence names
 _TOP = rb'^[^/,"\n.][^/,"\n]*(?=/|(?<=\.py),|(?<=\.so),|(?<=\.pyd),)'
 """How a line of a RECORD begins: the folder or the module at the top."""
+_BELOW = rb'/(?!__init__\.py,)((?!tests?/)[^/,"\n]+/)*[^/,"\n]+\.(py|so|pyd)(?=,)'
+"""How it goes on where it is a module in a folder; tests, which images may leave out, are passed over."""
 _ENDS = (".py,", "/__init__.py,", ".cpython-", ".abi3.", ".cp")
 """How the path of a module goes on in a RECORD."""
 
@@ -94,26 +96,29 @@ def emptied_findings(
 def _gone(record: bytes, folder: Path, names: Collection[str]) -> Iterator[str]:
     """Yield what of a RECORD's modules and packages at the top is not in a folder any more, whose `names` are given.
 
-    Of a package that is there its first file is looked for, too: others may have a part in a namespace's folder, and
-    bytecode may be left in any. Where sources were taken out, bytecode beside them stands for them.
+    A folder may be left of a package that is gone, with bytecode, or with another package's part of a namespace. Where
+    sources were taken out, bytecode beside them stands for them.
     """
     for top in _tops(record):
         if top not in names:
             if not (top.endswith(".py") and f"{top}c" in names):
                 yield top
-        elif top.isidentifier() and (first := _first(record, top)):
-            path = f"{folder}{os.sep}{first}"
-            if not (os.path.exists(path) or os.path.exists(f"{path}c")):  # noqa: PTH110  # pathlib takes longer
-                yield first
+        elif top.isidentifier():
+            modules = _modules(record, top)
+            if modules and not any(_is_there(f"{folder}{os.sep}{module}") for module in modules):
+                yield modules[0]
 
 
-def _first(record: bytes, top: str) -> str | None:
-    """Return the file that makes the folder `top` a package, or in a namespace one that is a package below it."""
+def _modules(record: bytes, top: str) -> list[str]:
+    """Return one or two modules of a folder: what makes it a package, which several may share, and one of its own."""
     own = f"{top}/__init__.py"
-    if record.startswith(f"{own},".encode()) or f"\n{own},".encode() in record:
-        return own
-    found = re.search(rb"^%b/((?!tests?/)[^/,\"\n]+/)*__init__\.py(?=,)" % top.encode(), record, re.MULTILINE)
-    return found[0].decode("utf-8", "replace") if found else None
+    has_own = record.startswith(f"{own},".encode()) or f"\n{own},".encode() in record
+    other = re.search(rb"^%b%b" % (top.encode(), _BELOW), record, re.MULTILINE)
+    return ([own] if has_own else []) + ([other[0].decode("utf-8", "replace")] if other else [])
+
+
+def _is_there(path: str) -> bool:
+    return os.path.exists(path) or os.path.exists(f"{path}c")  # noqa: PTH110  # pathlib takes longer
 
 
 def _tops(record: bytes) -> frozenset[str]:
