@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import bucket_servers
@@ -142,7 +142,7 @@ def three(store: Store, model: Path, captured: Capture) -> Registry:
 def other_environment(captured: Capture) -> Capture:
     """The same environment with one package more."""
     packages = (*captured.environment.packages, Package("xgboost", "2.1.1"))
-    return replace(captured, environment=replace(captured.environment, packages=packages))
+    return captured._replace(environment=captured.environment._replace(packages=packages))
 
 
 @pytest.fixture(autouse=True)
@@ -192,7 +192,7 @@ def run(tmp_path: Path) -> Run:
 @pytest.fixture
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """The command line as `run` has it, but in this process, where it takes no time: for tables, and to prepare."""
-    from modelreg.cli.app import main
+    from modelreg.cli.main import main
 
     monkeypatch.setenv("MODELREG_REGISTRY", str(tmp_path / "registry"))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

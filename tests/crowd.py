@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -41,7 +40,7 @@ class Crowd:
         self.store = LocalStore(root)
         paths = sorted(folder.iterdir())
         first = submission(paths[0], "fraud", None, CAPTURE, None, None, None, "")
-        self.submissions = [replace(first, files=find_source(path), tags={"content": path.name}) for path in paths]
+        self.submissions = [first._replace(files=find_source(path), tags={"content": path.name}) for path in paths]
         self.registers = registers
         self.seed = seed
         self.ended = root.with_name(f"{root.name}-ended")

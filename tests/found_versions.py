@@ -1,6 +1,5 @@
 """A registry in which there is something to find."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from clocked_store import ClockedStore
@@ -23,7 +22,7 @@ def register_some(store: Store, model: Path, captured: Capture) -> Registry:
         Registry(clocked).register(
             model,
             name,
-            capture=replace(captured, environment=replace(captured.environment, packages=packages)),
+            capture=captured._replace(environment=captured.environment._replace(packages=packages)),
             tags={"day": str(day)},
             metrics={"auc": f"0.9{day}"},
         )

@@ -263,7 +263,7 @@ def test_an_answer_that_was_lost_is_no_conflict(three: Registry, store: Store) -
 
 RACE = """
 import sys
-from modelreg.cli.app import main
+from modelreg.cli.main import main
 from modelreg.registry import Registry
 from modelreg.store import local
 

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from environments import add, make_place
 
 import modelreg
 
@@ -189,16 +191,25 @@ def test_the_version_is_printed_without_loading_anything(tmp_path: Path) -> None
     assert not _those_of(loaded, "typer", "rich", "yaml", "packaging", "subprocess", "pathlib")
 
 
+HEAVY = ("typer", "rich", "yaml", "botocore", "google", "packaging", "asyncio", "concurrent", "dataclasses", "inspect")
+
+
 def test_a_list_in_a_pipe_loads_nothing_heavy(tmp_path: Path, model: Path, captured: modelreg.Capture) -> None:
     registry = tmp_path / "registry"
     modelreg.Registry.open(str(registry)).register(model, "fraud", capture=captured)
     for arguments in (["list"], ["list", "fraud"], ["list", "--json"]):
         loaded = _loaded(*arguments, registry=registry)
-        assert "typer" in loaded
-        heavy = ("rich", "yaml", "botocore", "google", "packaging", "pydantic", "asyncio", "concurrent")
-        assert not _those_of(loaded, *heavy)
-        # Typer imports subprocess for itself; ours are these.
+        assert not _those_of(loaded, *HEAVY, "subprocess")
         assert not loaded & {"modelreg.environment.capture", "modelreg.source"}
+
+
+def test_a_check_that_is_passed_loads_nothing_heavy(tmp_path: Path) -> None:
+    registry, plain = tmp_path / "registry", tmp_path / "plain.pkl"
+    place = make_place(tmp_path / "place")
+    add(place.site, "one", "1.0")
+    plain.write_bytes(pickle.dumps({"threshold": 0.5}))
+    modelreg.Registry.open(str(registry)).register(plain, "fraud", capture=place.captured())
+    assert not _those_of(_loaded("verify-env", "fraud", "--python", str(place.python), registry=registry), *HEAVY)
 
 
 def test_registering_a_small_file_starts_no_machinery(tmp_path: Path, model: Path) -> None:

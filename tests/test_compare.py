@@ -201,7 +201,7 @@ def test_a_difference_is_said_once_with_what_is_wanted_and_what_is_there(
     comparison = compare(wanted, found)
     assert [(finding.severity, str(finding)) for finding in comparison.findings] == [(severity, sentence)]
     assert comparison.fits is (severity not in (ERROR, UNCHECKED))
-    assert [comparison.count(each) for each in Severity] == [severity is each for each in Severity]
+    assert [comparison.number_of(each) for each in Severity] == [severity is each for each in Severity]
 
 
 FITTING: dict[str, tuple[Environment, Environment]] = {

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -86,10 +85,10 @@ def test_a_framework_may_be_installed_under_another_name(registry: Registry, cap
     path = tmp_path / "model.ubj"
     path.write_bytes(UBJ)
     for packages in ((), (Package("xgboost-cpu", "2.1"),)):
-        other = replace(captured, environment=replace(captured.environment, packages=packages))
+        other = captured._replace(environment=captured.environment._replace(packages=packages))
         with pytest.raises(EnvironmentMismatchError, match=r"made with xgboost 3\.2\.0, but the environment"):
             registry.register(path, "fraud", capture=other)
-    fitting = replace(captured, environment=replace(captured.environment, packages=(Package("xgboost-cpu", "3.2.0"),)))
+    fitting = captured._replace(environment=captured.environment._replace(packages=(Package("xgboost-cpu", "3.2.0"),)))
     assert registry.register(path, "fraud", capture=fitting).version.number == 1
 
 

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,7 +81,7 @@ PACKAGES: dict[str, tuple[Package | None, Package | None, tuple[str | None, str 
 def test_a_package_is_added_removed_up_down_or_from_elsewhere(
     before: Package | None, after: Package | None, expected: tuple[str | None, str | None, str] | None
 ) -> None:
-    environments = [replace(PLAIN, packages=(package,) if package else ()) for package in (before, after)]
+    environments = [PLAIN._replace(packages=(package,) if package else ()) for package in (before, after)]
     changes = environment_difference(*environments)
     told = [(change.part, change.name, change.before, change.after, change.note) for change in changes]
     assert told == ([("package", "numpy", *expected)] if expected else [])
@@ -91,7 +90,7 @@ def test_a_package_is_added_removed_up_down_or_from_elsewhere(
 def test_packages_are_told_by_name() -> None:
     before = tuple(Package(name, "1") for name in ("alpha", "beta", "delta"))
     after = tuple(Package(name, "2") for name in ("beta", "gamma"))
-    changes = environment_difference(replace(PLAIN, packages=before), replace(PLAIN, packages=after))
+    changes = environment_difference(PLAIN._replace(packages=before), PLAIN._replace(packages=after))
     assert [(change.name, change.kind) for change in changes] == [
         ("alpha", "removed"),
         ("beta", "changed"),
@@ -103,24 +102,24 @@ def test_packages_are_told_by_name() -> None:
 INTERPRETERS: dict[str, tuple[Environment, list[tuple[str, str, str, str]]]] = {
     "the same": (PLAIN, []),
     "another Python": (
-        replace(PLAIN, python=Python("3.12.1", "cpython", "cpython-312-x86_64-linux-gnu")),
+        PLAIN._replace(python=Python("3.12.1", "cpython", "cpython-312-x86_64-linux-gnu")),
         [("python", "", "cpython 3.11.7", "cpython 3.12.1")],
     ),
     "another implementation": (
-        replace(PLAIN, python=Python("3.11.7", "pypy")),
+        PLAIN._replace(python=Python("3.11.7", "pypy")),
         [("python", "", "cpython 3.11.7", "pypy 3.11.7")],
     ),
     "another build of the same Python": (
-        replace(PLAIN, python=Python("3.11.7", "cpython", "cpython-311d-x86_64-linux-gnu")),
+        PLAIN._replace(python=Python("3.11.7", "cpython", "cpython-311d-x86_64-linux-gnu")),
         [("python", "abi", "cpython-311-x86_64-linux-gnu", "cpython-311d-x86_64-linux-gnu")],
     ),
-    "a build that is not known": (replace(PLAIN, python=Python("3.11.7", "cpython")), []),
+    "a build that is not known": (PLAIN._replace(python=Python("3.11.7", "cpython")), []),
     "another machine": (
-        replace(PLAIN, platform=Platform("linux", "aarch64")),
+        PLAIN._replace(platform=Platform("linux", "aarch64")),
         [("platform", "", "linux x86_64", "linux aarch64")],
     ),
     "another C library": (
-        replace(PLAIN, platform=Platform("linux", "x86_64", "musl", "1.2")),
+        PLAIN._replace(platform=Platform("linux", "x86_64", "musl", "1.2")),
         [("platform", "", "linux x86_64", "linux x86_64, musl 1.2")],
     ),
 }
@@ -258,8 +257,8 @@ def test_nothing_differs_between_a_version_and_itself_or_its_environment(
 def two(beside: Registry, captured: Capture, other_environment: Capture) -> Registry:
     """The registry that commands work on, with two versions that differ in everything that a line can tell."""
     _register(beside, captured, {"model.pkl": b"one"}, {"team": "risk"}, {"auc": "0.91"}, {"lr": "0.1"}, "October")
-    newer = replace(other_environment.environment, python=captured.environment.python._replace(version="3.11.9"))
-    capture = replace(captured, environment=newer)
+    newer = other_environment.environment._replace(python=captured.environment.python._replace(version="3.11.9"))
+    capture = captured._replace(environment=newer)
     _register(beside, capture, {"model.pkl": b"three"}, {}, {"auc": "0.93", "f1": "0.8"}, {"lr": "0.1"}, "two\nlines")
     return beside
 

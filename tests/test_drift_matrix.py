@@ -6,7 +6,7 @@ Each is made by the installers themselves in an environment that was, until then
 import os
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -63,7 +63,7 @@ def another_python(bench: Bench) -> None:
     """Two interpreters are rarely at hand, so that the model's record names another one."""
     major, minor, patch = (int(part) for part in bench.trained.environment.python.version.split("."))
     other = bench.trained.environment.python._replace(version=f"{major}.{minor + 1}.{patch}")
-    bench.trained = replace(bench.trained, environment=replace(bench.trained.environment, python=other))
+    bench.trained = bench.trained._replace(environment=bench.trained.environment._replace(python=other))
 
 
 def another_commit(bench: Bench) -> None:

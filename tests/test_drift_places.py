@@ -1,6 +1,5 @@
 """Drift that a version does not show: builds, origins, duplicates, shadowing, and what other installers leave."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,7 +194,7 @@ def test_another_python_or_system_is_found(
     change: dict[str, object], found: Found, beside: Registry, model: Path, captured: Capture
 ) -> None:
     version = beside.register(model, "fraud", capture=captured).version
-    there = replace(captured, environment=replace(captured.environment, **change))  # type: ignore[arg-type]
+    there = captured._replace(environment=captured.environment._replace(**change))  # type: ignore[arg-type]
     report = beside.verify_env(version, environment=there)
     assert findings(report) == found
 

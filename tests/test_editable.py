@@ -1,7 +1,6 @@
 """An editable package is whatever its folder holds, so verify-env compares the commit that the model was made at."""
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,8 +115,8 @@ def test_an_editable_folder_of_which_no_commit_is_known_cannot_be_checked(made: 
     version = _registered(beside, made)
     captured = made.captured()
     (ours,) = captured.environment.packages
-    environment = replace(captured.environment, packages=(ours._replace(origin=Origin("editable")),))
-    report = beside.verify_env(version, environment=replace(captured, environment=environment, editable={}))
+    environment = captured.environment._replace(packages=(ours._replace(origin=Origin("editable")),))
+    report = beside.verify_env(version, environment=captured._replace(environment=environment, editable={}))
     assert findings(report) == UNKNOWN
 
 

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,7 +70,7 @@ def fraud(tmp_path: Path, model: Path, here: Capture) -> Registry:
 
 
 def _with(captured: Capture, *packages: Package) -> Capture:
-    return replace(captured, environment=replace(captured.environment, packages=packages))
+    return captured._replace(environment=captured.environment._replace(packages=packages))
 
 
 # Making one
@@ -212,7 +211,7 @@ class _stalled:  # noqa: N801  # used like a function
 
 def _python(captured: Capture, version: str) -> Capture:
     python = captured.environment.python._replace(version=version)
-    return replace(captured, environment=replace(captured.environment, python=python))
+    return captured._replace(environment=captured.environment._replace(python=python))
 
 
 def test_another_patch_level_is_taken_and_warned_of(
@@ -257,7 +256,7 @@ def test_another_platform_is_refused_before_anything_is_made(
     fraud: Registry, model: Path, here: Capture, tmp_path: Path
 ) -> None:
     platform = here.environment.platform._replace(machine="riscv128")
-    fraud.register(model, "foreign", capture=replace(here, environment=replace(here.environment, platform=platform)))
+    fraud.register(model, "foreign", capture=here._replace(environment=here.environment._replace(platform=platform)))
     with pytest.raises(EnvironmentMismatchError, match="the model wants riscv128"):
         fraud.create_env("foreign", tmp_path / "made")
     assert not (tmp_path / "made").exists()

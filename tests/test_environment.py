@@ -2,7 +2,6 @@
 
 import random
 import string
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,7 @@ from packaging.version import Version
 from modelreg import Environment, IntegrityError, Origin, Package, Platform, Python
 from modelreg.canonical import decode, encode
 from modelreg.environment.distribution import read_distributions
-from modelreg.environment.record import TOOLING, normalized
+from modelreg.environment.record import TOOLING, CondaPackage, normalized
 
 LINUX = Platform("linux", "x86_64", "glibc", "2.36")
 PYTHON = Python("3.11.7", "cpython", "cpython-311-x86_64-linux-gnu")
@@ -35,11 +34,13 @@ def packages(draw: st.DrawFn) -> Package:
     return Package(name, draw(versions), None if raw == name else raw, draw(origins))
 
 
+conda_packages = st.builds(CondaPackage, texts, texts, texts, optional_texts, optional_texts, st.none() | st.just(HASH))
 environments = st.builds(
     Environment,
     st.builds(Python, texts, texts, optional_texts),
     st.builds(Platform, texts, texts, optional_texts, optional_texts),
     st.lists(packages(), max_size=6, unique_by=lambda package: package.name).map(tuple),
+    st.lists(conda_packages, max_size=2).map(tuple),
 )
 
 
@@ -67,15 +68,15 @@ def test_the_digest_is_the_same_in_whatever_order_packages_are_found() -> None:
 def changed(environment: Environment) -> list[Environment]:
     (package,) = environment.packages
     return [
-        replace(environment, python=PYTHON._replace(version="3.11.8")),
-        replace(environment, python=PYTHON._replace(implementation="pypy")),
-        replace(environment, python=PYTHON._replace(soabi=None)),
-        replace(environment, platform=LINUX._replace(machine="aarch64")),
-        replace(environment, platform=LINUX._replace(libc_version="2.37")),
-        replace(environment, packages=()),
-        replace(environment, packages=(package._replace(version="1.0.0"),)),
-        replace(environment, packages=(package._replace(origin=Origin("directory")),)),
-        replace(environment, packages=(package._replace(raw_name="Pkg"),)),
+        environment._replace(python=PYTHON._replace(version="3.11.8")),
+        environment._replace(python=PYTHON._replace(implementation="pypy")),
+        environment._replace(python=PYTHON._replace(soabi=None)),
+        environment._replace(platform=LINUX._replace(machine="aarch64")),
+        environment._replace(platform=LINUX._replace(libc_version="2.37")),
+        environment._replace(packages=()),
+        environment._replace(packages=(package._replace(version="1.0.0"),)),
+        environment._replace(packages=(package._replace(origin=Origin("directory")),)),
+        environment._replace(packages=(package._replace(raw_name="Pkg"),)),
     ]
 
 

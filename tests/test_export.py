@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def _environ(settings: Mapping[str, str]) -> dict[str, str]:
 def _with(captured: Capture, *packages: Package) -> Capture:
     merged = {package.name: package for package in (*captured.environment.packages, *packages)}
     ordered = tuple(merged[name] for name in sorted(merged))
-    return replace(captured, environment=replace(captured.environment, packages=ordered))
+    return captured._replace(environment=captured.environment._replace(packages=ordered))
 
 
 def _lines(text: str) -> list[str]:
@@ -222,7 +222,7 @@ def test_a_file_of_other_tags_than_the_recorded_ones_is_not_taken(
 def test_what_the_installer_recorded_needs_no_index(fraud: Registry, model: Path, shop: Shop) -> None:
     sha256 = "a" * 64
     archive = Package("beta", "1.0", origin=Origin("archive", "https://files.example/beta-1.0.zip", sha256=sha256))
-    only = replace(shop.captured, environment=replace(shop.captured.environment, packages=(archive,)))
+    only = shop.captured._replace(environment=shop.captured.environment._replace(packages=(archive,)))
     fraud.register(model, "direct", capture=only)
     exported = fraud.export("direct", "pylock")
     (package,) = tomllib.loads(exported.text)["packages"]
@@ -232,7 +232,7 @@ def test_what_the_installer_recorded_needs_no_index(fraud: Registry, model: Path
 
 def test_a_repository_is_locked_by_its_commit_and_has_no_digest(fraud: Registry, model: Path, shop: Shop) -> None:
     origin = Origin("vcs", "https://git.example/ours", "git", "c" * 40, "main", "python")
-    ours = replace(shop.captured, environment=replace(shop.captured.environment, packages=()))
+    ours = shop.captured._replace(environment=shop.captured.environment._replace(packages=()))
     fraud.register(model, "vcs", capture=_with(ours, Package("ours", "1.0", origin=origin)))
     (package,) = tomllib.loads(fraud.export("vcs", "pylock").text)["packages"]
     assert package["vcs"] == {
@@ -389,7 +389,7 @@ def test_conda_gets_its_own_packages_by_build_and_pip_the_rest(fraud: Registry, 
     bare = Package("zipp", "3.0", origin=Origin("conda"))
     captured = _with(shop.captured, numpy, bare)
     blas = CondaPackage("libblas", "3.9.0", "23_openblas", "conda-forge")
-    captured = replace(captured, environment=replace(captured.environment, conda=(blas,)))
+    captured = captured._replace(environment=captured.environment._replace(conda=(blas,)))
     fraud.register(model, "condas", capture=captured)
     document = yaml.safe_load(fraud.export("condas", "conda").text)
     python = f"python={shop.captured.environment.python.version}"
@@ -409,7 +409,7 @@ def test_cyclonedx_passes_its_schema_and_lists_the_model(fraud: Registry, model:
     packages = (LOCAL, Package("forked", "2.0+ours", origin=origin))
     captured = _with(shop.captured, *packages)
     conda = CondaPackage("libblas", "3.9.0", "23_openblas", "conda-forge", sha256="b" * 64)
-    captured = replace(captured, environment=replace(captured.environment, conda=(conda,)))
+    captured = captured._replace(environment=captured.environment._replace(conda=(conda,)))
     fraud.register(model, "bill", capture=captured, groups=GROUPS, description="scores payments")
     text = fraud.export("bill", "cyclonedx").text
     assert text == fraud.export("bill", "cyclonedx").text

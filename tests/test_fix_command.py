@@ -6,7 +6,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,7 @@ START = {"pip": ("venv/bin/python", "-m", "pip", "install", "--no-deps"), "uv": 
 def fixed(
     *packages: Package, wanted: Environment = WANTED, place: fixing.Place = PIP, policy: str = "exact", **facts: object
 ) -> Fix:
-    found = replace(wanted, packages=packages, **facts)  # type: ignore[arg-type]  # of the names that it has
+    found = wanted._replace(packages=packages, **facts)  # type: ignore[arg-type]  # of the names that it has
     comparison = compare(Expected(wanted), found, Terms(Policy.parse(policy)))
     pins = {package.name: package for package in wanted.packages}
     return fixing.fix([(finding, pins.get(finding.subject)) for finding in comparison.findings], place)
@@ -74,7 +73,7 @@ def test_code_that_is_gone_is_installed_again_but_a_version_that_differs_is_simp
 def test_commits_and_files_are_installed_from_where_they_were() -> None:
     at = Package("gamma", "1.0", origin=Origin("vcs", "https://host/gamma.git", "git", "a" * 40))
     file = Package("delta", "1.0", origin=Origin("archive", "https://host/delta-1.0-py3-none-any.whl", sha256="b" * 64))
-    fix = fixed(wanted=replace(WANTED, packages=(at, file)))
+    fix = fixed(wanted=WANTED._replace(packages=(at, file)))
     assert fix.command[len(START["pip"]) :] == (
         f"delta @ https://host/delta-1.0-py3-none-any.whl#sha256={'b' * 64}",
         f"gamma @ git+https://host/gamma.git@{'a' * 40}",
@@ -84,7 +83,7 @@ def test_commits_and_files_are_installed_from_where_they_were() -> None:
 
 def test_what_no_command_puts_right_is_said() -> None:
     editable = Package("gamma", "1.0", origin=Origin("editable", "https://host/g", "git", "a" * 40))
-    wanted = replace(WANTED, packages=(editable,))
+    wanted = WANTED._replace(packages=(editable,))
     assert fixed(wanted=wanted) == Fix(
         (), (f"gamma 1.0 was installed from an editable folder, at commit {'a' * 40}; install it by hand",)
     )
@@ -99,7 +98,7 @@ def test_what_no_command_puts_right_is_said() -> None:
 
 
 def test_of_what_could_not_be_checked_it_is_said_that_no_command_helps() -> None:
-    wanted = replace(WANTED, packages=(ALPHA._replace(record="a" * 64),))
+    wanted = WANTED._replace(packages=(ALPHA._replace(record="a" * 64),))
     fix = fixed(ALPHA, wanted=wanted)
     assert fix.command == ()
     [remark] = fix.remarks
@@ -107,8 +106,8 @@ def test_of_what_could_not_be_checked_it_is_said_that_no_command_helps() -> None
 
 
 def test_models_that_contradict_each_other_are_told_apart() -> None:
-    other = replace(WANTED, packages=(ALPHA._replace(version="2.0"), BETA))
-    found = replace(WANTED, packages=())
+    other = WANTED._replace(packages=(ALPHA._replace(version="2.0"), BETA))
+    found = WANTED._replace(packages=())
     differences = [
         (finding, {package.name: package for package in one.packages}.get(finding.subject))
         for one in (WANTED, other)
@@ -148,7 +147,7 @@ def _fix_and_verify(quick: Run, place: Place, model: Path, registry: Registry, e
     captured = capture(find_interpreter(place.python))
     wanted = tuple(Package(*pin) for pin in (("alpha", "1.0"), ("beta", "2.0+cpu"), ("gamma", "1.0")))
     registry.register(
-        model, "fraud", capture=replace(captured, environment=replace(captured.environment, packages=wanted))
+        model, "fraud", capture=captured._replace(environment=captured.environment._replace(packages=wanted))
     )
     arguments = ("verify-env", "fraud", "--python", str(place.folder))
     ran = quick(*arguments, "--fix-command")

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -238,7 +237,7 @@ def test_an_annotation_keeps_its_images() -> None:
     notes = {"serve": ImageNote(PINNED, "linux/amd64", fits=True), "train": ImageNote(PINNED)}
     annotation = Annotation(STAMP, images=notes)
     assert Annotation.from_bytes(annotation.to_bytes("fraud", 1), "fraud", 1) == annotation
-    assert b"images" not in replace(annotation, images={}, description="x").to_bytes("fraud", 1)
+    assert b"images" not in annotation._replace(images={}, description="x").to_bytes("fraud", 1)
 
 
 def test_targets_of_the_future_are_passed_over() -> None:

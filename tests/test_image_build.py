@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,7 +47,7 @@ GROUPS = {
 def with_packages(captured: Capture, *packages: Package) -> Capture:
     merged = {package.name: package for package in (*captured.environment.packages, *packages)}
     ordered = tuple(merged[name] for name in sorted(merged))
-    return replace(captured, environment=replace(captured.environment, packages=ordered))
+    return captured._replace(environment=captured.environment._replace(packages=ordered))
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +117,7 @@ def test_another_version_with_the_same_environment_installs_nothing_anew(
     record = fraud.show("fraud:1")
     packages = record.environment.packages
     groups = {"serve": ["serve.txt"], "train": ["scikit-learn,numpy,joblib,hyperopt"]}
-    capture = Capture(replace(record.environment, packages=packages), "venv", "/x")
+    capture = Capture(record.environment._replace(packages=packages), "venv", "/x")
     fraud.register(model, "fraud", capture=capture, groups=groups)
     one, two = (fraud.dockerfile(f"fraud:{number}", folder=tmp_path / str(number)) for number in (1, 2))
     assert steps(one)["packages"] == steps(two)["packages"]
@@ -129,7 +128,7 @@ def test_another_version_with_the_same_environment_installs_nothing_anew(
 
 def test_the_recorded_python_is_the_base_that_nobody_named(beside: Registry, model: Path, captured: Capture) -> None:
     musl = captured.environment.platform._replace(libc="musl", libc_version=None)
-    other = replace(captured, environment=replace(captured.environment, platform=musl))
+    other = captured._replace(environment=captured.environment._replace(platform=musl))
     for capture, name in ((captured, "slim"), (other, "alpine")):
         registered = beside.register(model, "fraud", capture=capture)
         assert f"FROM docker.io/library/python:3.11.7-{name} AS packages" in beside.dockerfile(registered.version)
@@ -241,8 +240,8 @@ def test_the_check_in_a_build_names_every_difference(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("version", "code"), [("2.7.18", 3), (f"{sys.version_info[0]}.{sys.version_info[1]}.99", 0)])
 def test_the_check_in_a_build_wants_the_same_python(tmp_path: Path, version: str, code: int) -> None:
     live = make_place(tmp_path / "venv").captured()
-    other = replace(
-        live, environment=replace(live.environment, python=live.environment.python._replace(version=version))
+    other = live._replace(
+        environment=live.environment._replace(python=live.environment.python._replace(version=version))
     )
     ended, said = in_build(tmp_path, tmp_path / "venv" / "bin" / "python", other, {})
     assert ended == code

@@ -5,7 +5,6 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -281,7 +280,7 @@ def test_an_image_is_captured_exactly_as_the_live_environment_in_it(tmp_path: Pa
     config = {"Cmd": [str(place.python)]}
     image = captured(tmp_path, dict(sorted(files.items())), config=config, platform=machine)
     assert image.environment == (
-        live.environment if libc else replace(live.environment, platform=image.environment.platform)
+        live.environment if libc else live.environment._replace(platform=image.environment.platform)
     )
     assert (image.kind, image.remarks) == (live.kind, live.remarks)
 

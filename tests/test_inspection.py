@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,7 +127,7 @@ def test_a_module_of_python_s_own_that_is_not_there_is_named(trained: Place, bes
     library = next(Path(entry) for entry in here.search if Path(entry, "wave.py").is_file())
     shutil.copytree(library, tmp_path / "lib", ignore=shutil.ignore_patterns("wave.py", "site-packages", "test"))
     search = tuple(str(tmp_path / "lib") if entry == str(library) else entry for entry in here.search)
-    (found,) = beside.verify_env("sound", environment=replace(here, search=search)).findings
+    (found,) = beside.verify_env("sound", environment=here._replace(search=search)).findings
     assert "there is no module wave" in str(found)
 
 
@@ -176,9 +175,9 @@ def test_names_of_python_s_own_modules_are_looked_up_where_python_is_another(tra
     beside.register("model.pkl", "parts", python=trained.python)
     here = capture(find_interpreter(str(trained.python)))
     assert beside.verify_env("parts", environment=here).fits
-    other = replace(here.environment, python=here.environment.python._replace(version="3.12.9"))
+    other = here.environment._replace(python=here.environment.python._replace(version="3.12.9"))
     found = {
-        one.kind: str(one) for one in beside.verify_env("parts", environment=replace(here, environment=other)).findings
+        one.kind: str(one) for one in beside.verify_env("parts", environment=here._replace(environment=other)).findings
     }
     assert found["code"].startswith("fractions has no Never")
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,7 +99,7 @@ def test_on_another_machine_libraries_are_others_and_that_is_not_said_of_each(
     fraud: Version, beside: Registry, tmp_path: Path
 ) -> None:
     found = _conda(tmp_path / "serving").captured()
-    arm = replace(found, environment=replace(found.environment, platform=Platform("linux", "aarch64", "glibc", "2.36")))
+    arm = found._replace(environment=found.environment._replace(platform=Platform("linux", "aarch64", "glibc", "2.36")))
     kinds = {finding.kind for finding in beside.verify_env(fraud, environment=arm).findings}
     assert "machine" in kinds
     assert "library" not in kinds
@@ -117,10 +116,10 @@ def test_libraries_that_compute_nothing_are_counted_in_the_summary(
     beside: Registry, model: Path, captured: Capture
 ) -> None:
     libraries = tuple(CondaPackage(f"lib{name}", "1.0", "h1_0") for name in ("png", "curl"))
-    trained = replace(captured, environment=replace(captured.environment, conda=libraries), kind="conda")
+    trained = captured._replace(environment=captured.environment._replace(conda=libraries), kind="conda")
     version = beside.register(model, "fraud", capture=trained).version
     others = tuple(library._replace(version="1.1") for library in libraries)
-    found = replace(trained, environment=replace(trained.environment, conda=others))
+    found = trained._replace(environment=trained.environment._replace(conda=others))
     lines = summary(beside.verify_env(version, environment=found).comparison)
     assert lines[-1].endswith("2 packages of conda's that no numbers are computed with differ")
 

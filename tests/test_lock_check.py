@@ -1,7 +1,6 @@
 """verify-env --lock: would what is about to be built fit the model?"""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ PLATFORM = Platform("linux", "x86_64", "glibc", "2.36")
 
 def expected(*packages: Package, **facts: object) -> Expected:
     environment = Environment(Python("3.11.7", "cpython"), PLATFORM, packages)
-    return replace(Expected(environment), **facts)  # type: ignore[arg-type]  # of the names that it has
+    return Expected(environment, **facts)  # type: ignore[arg-type]  # of the names that it has
 
 
 def checked(text: str, wanted: Expected, terms: Terms | None = None, name: str = "requirements.txt") -> Comparison:
@@ -312,7 +311,7 @@ def test_a_lock_that_cannot_be_checked_is_an_error_and_never_green(
 def test_each_line_is_named_once_and_one_package_is_one(
     quick: Run, beside: Registry, model: Path, captured: Capture
 ) -> None:
-    alone = replace(captured, environment=replace(captured.environment, packages=(Package("pkg", "1.0"),)))
+    alone = captured._replace(environment=captured.environment._replace(packages=(Package("pkg", "1.0"),)))
     beside.register(model, "fraud", capture=alone)
     Path("requirements.txt").write_text("pkg==1.0\n", encoding="utf-8")
     assert (

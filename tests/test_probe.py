@@ -14,6 +14,7 @@ from environments import Place, add, make_place, pinned
 
 from modelreg import EnvironmentUnreadableError, capture, find_interpreter
 from modelreg.environment import probe
+from modelreg.environment.interpreter import PROBE as SCRIPT
 
 PROBE = Path(probe.__file__)
 
@@ -51,18 +52,20 @@ def test_it_reads_environments_of_other_pythons(minor: str, tmp_path: Path) -> N
     assert captured.remarks == ()
 
 
-def test_its_syntax_is_that_of_python_3_8() -> None:
-    ast.parse(PROBE.read_text(encoding="utf-8"), feature_version=(3, 8))
+@pytest.mark.parametrize("file", [PROBE, SCRIPT], ids=lambda file: file.stem)
+def test_its_syntax_is_that_of_python_3_8(file: Path) -> None:
+    ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 8))
 
 
 def test_it_imports_next_to_nothing() -> None:
     program = f"""
 import sys
-with open({str(PROBE)!r}, encoding="utf-8") as file:
-    code = compile(file.read(), {str(PROBE)!r}, "exec")
-sys.argv = ["probe", "word:"]
+from importlib.machinery import SourceFileLoader
+loader = SourceFileLoader("__main__", {str(SCRIPT)!r})
+code = loader.get_code("__main__")
+sys.argv = ["run_probe.py", "word:"]
 before = set(sys.modules)
-exec(code, {{"__name__": "__main__", "__file__": {str(PROBE)!r}}})
+exec(code, {{"__name__": "__main__", "__file__": {str(SCRIPT)!r}, "__loader__": loader}})
 print(*(set(sys.modules) - before), file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -124,10 +127,53 @@ def test_its_own_folder_is_no_part_of_the_path_and_nothing_else_is_taken_off_it(
     first = add(tmp_path / "first", "first_of_all", "1.0").parent
     place.site.joinpath("sitecustomize.py").write_text(f"import sys; sys.path.insert(0, {str(first)!r})\n")
     add(own := tmp_path / "own", "beside_the_probe", "1.0")
-    shutil.copy(PROBE, own)
-    done = subprocess.run([str(place.python), *flag, str(own / PROBE.name), "word:"], capture_output=True, check=True)
+    for file in (PROBE, SCRIPT):
+        shutil.copy(file, own)
+    done = subprocess.run([str(place.python), *flag, str(own / SCRIPT.name), "word:"], capture_output=True, check=True)
     found = json.loads(done.stdout.partition(b"word:")[2])["distributions"]
     assert [dist["name"] for dist in found] == ["first_of_all", "one"]
+
+
+def test_a_module_of_the_environment_called_probe_is_not_run_instead(place: Place) -> None:
+    place.site.joinpath("probe.py").write_text("raise SystemExit('this is not the probe')\n")
+    place.site.joinpath("run_probe.py").write_text("raise SystemExit('this is not the script')\n")
+    assert pinned(place.captured()) == {"one==1.0"}
+
+
+def test_it_leaves_nothing_in_its_own_folder(place: Place, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for file in (PROBE, SCRIPT):
+        shutil.copy(file, own)
+    subprocess.run([str(place.python), str(own / SCRIPT.name), "word:"], capture_output=True, check=True)
+    assert {path.name for path in own.iterdir()} == {PROBE.name, SCRIPT.name}
+
+
+HEADERS = {
+    "plain": (b"Metadata-Version: 2.1\nName: One\nVersion: 1.0\nSummary: x\n\nName: Two\n", "One", "1.0"),
+    "without a description": (b"Metadata-Version: 2.1\nName: One\nVersion: 1.0\n", "One", "1.0"),
+    "without an end": (b"Metadata-Version: 2.1\nName: One\nVersion: 1.0", "One", "1.0"),
+    "in another case": (b"metadata-version: 2.1\nname: One\nVERSION: 1.0\n\n", "One", "1.0"),
+    "at the beginning": (b"Name: One\nVersion: 1.0\n\n", "One", "1.0"),
+    "with line ends of Windows": (b"Metadata-Version: 2.1\r\nName: One\r\nVersion: 1.0\r\n\r\nx", "One", "1.0"),
+    "not ASCII": ("Metadata-Version: 2.1\nAuthor: Bj\u00f6rn\nName: One\nVersion: 1.0\n\n".encode(), "One", "1.0"),
+    "far down": (b"Metadata-Version: 2.1\nAuthor: " + b"x" * 990 + b"\nName: One\nVersion: 1.0\n\n", "One", "1.0"),
+    "cut where reading stops": (b"X: " + b"x" * 1006 + b"\nName: One\nVersion: 1.0.post1\n\n", "One", "1.0.post1"),
+    "given twice": (b"Metadata-Version: 2.1\nName: One\nVersion: 1.0\nName: Two\nVersion: 2.0\n\n", "One", "1.0"),
+    "in the description alone": (b"Metadata-Version: 2.1\n\nName: One\nVersion: 1.0\n", None, None),
+}
+
+
+@pytest.mark.parametrize(("data", "name", "version"), HEADERS.values(), ids=HEADERS)
+@pytest.mark.parametrize("whole", [False, True], ids=["quickly", "whole"])
+def test_the_name_and_the_version_are_read_however_they_are_written(
+    data: bytes, name: str | None, version: str | None, whole: bool, tmp_path: Path
+) -> None:
+    tmp_path.joinpath("one-1.0.dist-info").mkdir()
+    tmp_path.joinpath("one-1.0.dist-info", "METADATA").write_bytes(data)
+    distributions: Callable[[list[str], bool], list[dict[str, str]]] = probe.distributions
+    (found,) = distributions([str(tmp_path)], whole)
+    assert (found.get("name"), found.get("version")) == (name, version)
 
 
 def test_a_folder_that_is_on_the_path_twice_is_read_once(place: Place, tmp_path: Path) -> None:

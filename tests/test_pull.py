@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,7 +138,7 @@ def test_with_verify_env_nothing_is_read_when_the_environment_does_not_fit(
             return self.inner.stream(key)
 
     watched = Registry(Streaming(store))
-    other = replace(captured, environment=replace(captured.environment, packages=(Package("numpy", "2.2.0"),)))
+    other = captured._replace(environment=captured.environment._replace(packages=(Package("numpy", "2.2.0"),)))
     with pytest.raises(EnvironmentMismatchError, match=r"joblib is not installed.*modelreg verify-env fraud:1"):
         watched.pull("fraud", "out", environment=other)
     assert not streamed

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,7 +47,7 @@ def test_a_registry_does_not_register_itself(run: Run, tmp_path: Path) -> None:
 def _with_editable(captured: Capture) -> Capture:
     ours = Package("ours", "0.3", origin=Origin("editable", vcs="git", commit="c" * 40, dirty=True))
     packages = (*captured.environment.packages[:2], ours, *captured.environment.packages[2:])
-    return replace(captured, environment=replace(captured.environment, packages=packages))
+    return captured._replace(environment=captured.environment._replace(packages=packages))
 
 
 def test_a_strict_registration_refuses_what_cannot_be_built_again(

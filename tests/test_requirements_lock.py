@@ -4,7 +4,6 @@ import contextlib
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ LINUX = Environment(
         Package("numpy", "2"),
     ),
 )
-WINDOWS = replace(LINUX, python=Python("3.13.0", "cpython"), platform=Platform("windows", "amd64"))
+WINDOWS = LINUX._replace(python=Python("3.13.0", "cpython"), platform=Platform("windows", "amd64"))
 COMMIT = "a" * 40
 SHA = "b" * 64
 

@@ -5,7 +5,6 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -54,7 +53,7 @@ def test_what_an_estimator_imports_is_provided_by_packages_whose_closure_is_load
 
 
 def in_environment(captured: Capture, *packages: Package) -> Capture:
-    return replace(captured, environment=replace(captured.environment, packages=packages))
+    return captured._replace(environment=captured.environment._replace(packages=packages))
 
 
 TOOLS = (
@@ -94,7 +93,7 @@ def with_places(captured: Capture, site: Path, *packages: Package) -> Capture:
         info = add(site, package.name, package.version)
         info.joinpath("RECORD").write_text(f"{package.name.replace('-', '_')}.py,,\n", encoding="utf-8")
         places[package.name] = str(info)
-    return replace(in_environment(captured, *packages), places=places)
+    return in_environment(captured, *packages)._replace(places=places)
 
 
 OURS = (

@@ -1,7 +1,6 @@
 """Finding versions: conditions as values, and over a registry."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -220,7 +219,7 @@ DEPENDS: dict[str, tuple[str, str, bool]] = {
 @pytest.mark.parametrize(("requirement", "pinned", "found"), DEPENDS.values(), ids=list(DEPENDS))
 def test_a_version_is_found_by_what_it_pins(captured: Capture, requirement: str, pinned: str, found: bool) -> None:
     packages = (Package("joblib", "1.5.1"), Package("numpy", pinned))
-    environment = replace(captured.environment, packages=packages)
+    environment = captured.environment._replace(packages=packages)
     assert bool(Query(depends_on=(requirement,)).select([_version(1)], lambda _: environment)) == found
 
 
@@ -232,7 +231,7 @@ def test_names_are_compared_as_pip_does(captured: Capture) -> None:
 def test_each_requirement_must_be_met_and_an_environment_is_read_once(captured: Capture) -> None:
     asked: list[int] = []
     packages = (Package("joblib", "1.5.1"), Package("numpy", "1.26.4"))
-    old = replace(captured.environment, packages=packages)
+    old = captured.environment._replace(packages=packages)
 
     def environment_of(version: Version) -> Environment | None:
         asked.append(version.number)

@@ -1,7 +1,6 @@
 """How much a difference weighs: by role, by group, by policy, and by exception."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -130,7 +129,7 @@ def test_a_package_that_was_built_again_is_a_warning_where_it_matters_and_an_err
 
 
 def test_another_platform_has_other_builds_and_that_is_not_said_of_each() -> None:
-    found = replace(environment(SKLEARN._replace(record="d" * 64), NUMPY, JUPYTER, HYPEROPT), platform=ARM)
+    found = environment(SKLEARN._replace(record="d" * 64), NUMPY, JUPYTER, HYPEROPT)._replace(platform=ARM)
     assert severities(compare(KNOWN, found)) == {"platform": (ERROR, "machine")}
 
 
@@ -192,7 +191,7 @@ def test_the_policy_strict_takes_nothing_more_and_no_other_patch_of_python() -> 
     everything = (SKLEARN, NUMPY, JUPYTER, HYPEROPT)
     assert check(KNOWN, *everything, Package("more", "1"), policy="strict") == {"more": (ERROR, "extra")}
     assert check(KNOWN, *everything, Package("uv", "1"), policy="strict") == {}
-    patched = replace(environment(*everything), python=PYTHON._replace(version="3.11.9"))
+    patched = environment(*everything)._replace(python=PYTHON._replace(version="3.11.9"))
     assert severities(compare(KNOWN, patched, Terms(Policy("strict")))) == {"python": (ERROR, "python")}
     assert severities(compare(KNOWN, patched)) == {"python": (WARNING, "python")}
 
@@ -266,7 +265,7 @@ def test_an_exception_that_has_expired_fails() -> None:
 def test_an_exception_excuses_packages_alone(name: str) -> None:
     terms = Terms(Policy(waivers={name: Waiver("it is called so", "2026-12-31")}), None, "2026-11-24")
     there = Environment(Python("3.12.1", "cpython"), Platform("darwin", "arm64"))
-    nothing = compare(Expected(replace(KNOWN.environment, packages=())), there, terms)
+    nothing = compare(Expected(KNOWN.environment._replace(packages=())), there, terms)
     failing = {(finding.subject, finding.severity) for finding in nothing.findings}
     assert failing == {("python", ERROR), ("platform", ERROR), ("packages", ERROR)}
 

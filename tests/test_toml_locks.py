@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from modelreg.lock.locked import Lock
 from modelreg.lock.reading import LockFile
 
 LINUX = Environment(Python("3.11.7", "cpython"), Platform("linux", "x86_64", "glibc", "2.36"))
-NEWER = replace(LINUX, python=Python("3.13.1", "cpython"))
+NEWER = LINUX._replace(python=Python("3.13.1", "cpython"))
 WINDOWS = Environment(Python("3.12.0", "cpython"), Platform("windows", "amd64"))
 COMMIT = "a" * 40
 SHA = "b" * 64

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,12 @@ def _with(captured: Capture, *packages: Package) -> Capture:
     """Return an environment that has these packages instead of, or beside, its own."""
     merged = {package.name: package for package in (*captured.environment.packages, *packages)}
     ordered = tuple(merged[name] for name in sorted(merged))
-    return replace(captured, environment=replace(captured.environment, packages=ordered))
+    return captured._replace(environment=captured.environment._replace(packages=ordered))
 
 
 def _without(captured: Capture, name: str) -> Capture:
     packages = tuple(package for package in captured.environment.packages if package.name != name)
-    return replace(captured, environment=replace(captured.environment, packages=packages))
+    return captured._replace(environment=captured.environment._replace(packages=packages))
 
 
 def _sentences(registry: Registry, reference: str, environment: Capture) -> list[str]:
@@ -61,20 +60,20 @@ MISFITS: dict[str, tuple[Callable[[Capture], Capture], str]] = {
         "scikit-learn is not installed; the model wants 1.5.2 (wanted since fraud:1 of ",
     ),
     "another Python": (
-        lambda it: replace(it, environment=replace(it.environment, python=Python("3.12.1", "cpython"))),
+        lambda it: it._replace(environment=it.environment._replace(python=Python("3.12.1", "cpython"))),
         "Python is 3.12.1; the model wants 3.11.7",
     ),
     "another implementation": (
-        lambda it: replace(it, environment=replace(it.environment, python=Python("3.11.7", "pypy"))),
+        lambda it: it._replace(environment=it.environment._replace(python=Python("3.11.7", "pypy"))),
         "the interpreter is pypy; the model wants cpython",
     ),
     "another system": (
-        lambda it: replace(it, environment=replace(it.environment, platform=Platform("darwin", "x86_64"))),
+        lambda it: it._replace(environment=it.environment._replace(platform=Platform("darwin", "x86_64"))),
         "the system is darwin; the model wants linux",
     ),
     "another machine": (
-        lambda it: replace(
-            it, environment=replace(it.environment, platform=Platform("linux", "aarch64", "glibc", "2.36"))
+        lambda it: it._replace(
+            environment=it.environment._replace(platform=Platform("linux", "aarch64", "glibc", "2.36"))
         ),
         "the machine is aarch64; the model wants x86_64",
     ),
@@ -105,10 +104,10 @@ def test_a_package_more_does_no_harm(fraud: Registry, captured: Capture) -> None
 
 
 def test_a_model_that_pins_nothing_fits_nothing(registry: Registry, model: Path, captured: Capture) -> None:
-    empty = replace(captured, environment=replace(captured.environment, packages=()))
+    empty = captured._replace(environment=captured.environment._replace(packages=()))
     registry.register(model, "fraud", capture=empty)
     assert not registry.verify_env("fraud", environment=empty).fits
-    tooling = replace(captured, environment=replace(captured.environment, packages=(Package("pip", "24.0"),)))
+    tooling = captured._replace(environment=captured.environment._replace(packages=(Package("pip", "24.0"),)))
     registry.register(model, "fraud", capture=tooling)
     assert not registry.verify_env("fraud", environment=tooling).fits
 
@@ -141,7 +140,7 @@ def history(fraud: Registry, model: Path, captured: Capture) -> Registry:
 def test_it_says_since_which_version_a_pin_is_wanted(
     history: Registry, captured: Capture, reference: str, since: dict[str, str]
 ) -> None:
-    bare = replace(captured, environment=replace(captured.environment, packages=(Package("scikit-learn", "1.5.2"),)))
+    bare = captured._replace(environment=captured.environment._replace(packages=(Package("scikit-learn", "1.5.2"),)))
     findings = history.verify_env(reference, environment=bare).findings
     assert {finding.subject: (finding.since or "").split(" ")[0] for finding in findings} == since
 

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -25,8 +24,8 @@ def report(beside: Registry, model: Path, captured: Capture) -> EnvironmentRepor
     beside.register(model, "fraud", capture=captured)
     there = captured.environment
     packages = (*there.packages[:2], there.packages[2]._replace(version="1.6.0"), Package("zz", "1"))
-    found = replace(there, packages=packages, python=there.python._replace(version="3.11.9"))
-    return beside.verify_env("fraud", environment=replace(captured, environment=found))
+    found = there._replace(packages=packages, python=there.python._replace(version="3.11.9"))
+    return beside.verify_env("fraud", environment=captured._replace(environment=found))
 
 
 def _printed(capsys: pytest.CaptureFixture[str], reports: Sequence[EnvironmentReport], form: Form) -> str:
@@ -35,7 +34,7 @@ def _printed(capsys: pytest.CaptureFixture[str], reports: Sequence[EnvironmentRe
 
 
 def _with(report: EnvironmentReport, *findings: Finding) -> EnvironmentReport:
-    return replace(report, comparison=replace(report.comparison, findings=findings))
+    return report._replace(comparison=report.comparison._replace(findings=findings))
 
 
 HOSTILE = "50% off\n::error::no\x1b[31m, a:b"
@@ -77,7 +76,7 @@ def test_nothing_that_stands_in_a_report_is_taken_for_a_command_of_github(
     report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hostile = Finding(ERROR, "unknown", "pkg", "1", HOSTILE, note=HOSTILE)
-    out = _printed(capsys, [replace(_with(report, hostile), where=("a,b:c%\nd.toml", 7))], Form.GITHUB)
+    out = _printed(capsys, [_with(report, hostile)._replace(where=("a,b:c%\nd.toml", 7))], Form.GITHUB)
     commands = [line for line in out.splitlines() if line.startswith("::")]
     assert len(commands) == 1
     assert ",file=a%2Cb%3Ac%25" in commands[0]
@@ -91,7 +90,7 @@ def test_github_shows_findings_on_their_lines_and_no_more_than_ten_annotations(
 ) -> None:
     findings = [Finding(ERROR, "missing", f"pkg{number}", "1", None) for number in range(25)]
     lines = {finding.subject: ("requirements.txt", number + 1) for number, finding in enumerate(findings)}
-    out = _printed(capsys, [replace(_with(report, *findings), lines=lines)], Form.GITHUB)
+    out = _printed(capsys, [_with(report, *findings)._replace(lines=lines)], Form.GITHUB)
     annotations = re.findall(r"^::error title=[^:]*,file=requirements\.txt,line=(\d+)::(.*)$", out, re.MULTILINE)
     assert [line for line, _ in annotations] == [str(number) for number in range(1, 11)]
     assert annotations[-1][1].count("%0A") == 15
@@ -185,7 +184,7 @@ def test_github_is_told_of_what_may_pass_unchecked_as_a_warning(
 ) -> None:
     allowed = _with(report, Finding(UNCHECKED, "unknown", "pkg", "1", "x"))
     terms = allowed.comparison.terms._replace(allow_unchecked=True)
-    allowed = replace(allowed, comparison=replace(allowed.comparison, terms=terms))
+    allowed = allowed._replace(comparison=allowed.comparison._replace(terms=terms))
     assert allowed.fits
     out = _printed(capsys, [allowed], Form.GITHUB)
     assert "::error" not in out
@@ -196,7 +195,7 @@ def test_github_is_told_which_model_a_folded_finding_is_about(
     report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = _with(report, Finding(ERROR, "missing", "pkg", "1", None))
-    out = _printed(capsys, [replace(one, reference=f"m{number}:1") for number in range(12)], Form.GITHUB)
+    out = _printed(capsys, [one._replace(reference=f"m{number}:1") for number in range(12)], Form.GITHUB)
     last = re.findall(r"^::error (.*)$", out, re.MULTILINE)[-1]
     assert last.startswith("title=m9%3A1 does not fit::pkg is not installed")
     assert "%0Am10:1 does not fit: pkg is not installed" in last
@@ -223,8 +222,8 @@ def test_a_report_of_any_name_can_be_printed(
     report: EnvironmentReport, capfdbinary: pytest.CaptureFixture[bytes], form: Form
 ) -> None:
     odd = _with(report, Finding(ERROR, "unknown", "p\x1b\udcff", "1", "x\udcff", note="\udcff"))
-    capture = replace(odd.capture, prefix="/srv/\udcff\x1b")
-    print_reports([replace(odd, reference="caf\udce9/m\x1b", capture=capture)], form)
+    capture = odd.capture._replace(prefix="/srv/\udcff\x1b")
+    print_reports([odd._replace(reference="caf\udce9/m\x1b", capture=capture)], form)
     out = capfdbinary.readouterr().out
     assert b"\x1b" not in out
     if form is Form.JSON:

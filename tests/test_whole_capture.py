@@ -124,7 +124,7 @@ def test_what_was_installed_does() -> None:
     plain = b"pkg/__init__.py,sha256=a,1\n"
     others = {b"pkg/__init__.py,sha256=c,1\n", b"pkg/other.py,sha256=a,1\n", plain + b'"pkg/a,b.py",sha256=a,1\n'}
     assert len({record_digest(record) for record in others} | {record_digest(plain)}) == 4
-    assert record_digest(b"") is record_digest(b"pkg/__init__.py,,\n") is None
+    assert record_digest(b"") is record_digest(b"pkg/__init__.py,,\n") is record_digest(b"pkg/__init__.py,\n") is None
 
 
 def test_an_editable_package_says_at_which_commit_its_folder_is(place: Place, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def main() -> None:
         sys.exit(0)
 
     try:
-        from modelreg.cli.app import main as run
+        from modelreg.cli.main import main as run
 
         code = run(sys.argv[1:])
     except KeyboardInterrupt:  # before the application could see to it, nothing having been done

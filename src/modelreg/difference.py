@@ -1,15 +1,14 @@
 """What changed between two versions, or between a version and an environment. Pure: two values in, changes out."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from modelreg.environment.record import Environment, Package, Python
 from modelreg.manifest import Manifest
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One difference.
 
     part: `file`, `package`, `python`, `platform`, `metric`, `param`, `tag`, `image`, `import`, `source` or

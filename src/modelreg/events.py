@@ -4,7 +4,6 @@ Each is one of a numbered sequence, created once. Damage of any kind raises Inte
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from modelreg.errors import IntegrityError, UsageError
@@ -67,19 +66,18 @@ class ImageNote(NamedTuple):
     fits: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
+class Annotation(NamedTuple):
     """Facts added to a version: tags and metrics set, tags removed, and the description replaced unless it is None.
 
     images: by target, `base`, `train` or `serve`; each replaces the one before.
     """
 
     stamp: Stamp
-    tags: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = {}
+    metrics: Mapping[str, str] = {}
     description: str | None = None
     remove_tags: tuple[str, ...] = ()
-    images: Mapping[str, ImageNote] = field(default_factory=dict)
+    images: Mapping[str, ImageNote] = {}
 
     def to_bytes(self, model: str, version: int) -> bytes:
         """Return the annotation record."""

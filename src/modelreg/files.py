@@ -4,16 +4,15 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from modelreg.digest import CHUNK
 from modelreg.errors import AccessDeniedError, ModelregError, NotFoundError, UnsafePathError, UsageError
 from modelreg.paths import check_paths
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """A file to be registered: where it is, and its path in the artifact."""
 
     location: Path
@@ -21,8 +20,7 @@ class SourceFile:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class SourceTree:
+class SourceTree(NamedTuple):
     """What is to be registered: `layout` is `file` or `folder`, `losses` what a registry does not keep of it."""
 
     layout: str

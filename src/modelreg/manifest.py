@@ -3,9 +3,8 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelreg.canonical import MAX_BYTES, decode, encode
 from modelreg.digest import sha256_of
@@ -19,8 +18,7 @@ from modelreg.reference import check_model_name
 from modelreg.version import Version
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """All that is known of a version.
 
     environment_record: as stored, unknown fields included. version_record: its bytes as stored; without them, those
@@ -104,8 +102,7 @@ _MAX_DEPTH = 100
 _SHOWN = 100  # characters of a reason
 
 
-@dataclass(frozen=True, slots=True)
-class PulledManifest:
+class PulledManifest(NamedTuple):
     """What a pulled `modelreg.yaml` says: enough to check an environment and a folder without the registry.
 
     imports, groups, roles: as in the version record; None where it says nothing of them, or is not in the manifest.

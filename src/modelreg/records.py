@@ -50,9 +50,18 @@ def unseal(kind: str, data: bytes) -> Fields:
 
 def content_addressed(kind: str, data: bytes, sha256: str) -> Mapping[str, object]:
     """Read the bytes of a tree or an environment, and verify that they are those their key names."""
+    return _decode(kind, verified(data, sha256))
+
+
+def verified(data: bytes, sha256: str) -> bytes:
+    """Return the bytes of a record that another one refers to by their digest.
+
+    Raises:
+        IntegrityError: they are others.
+    """
     if sha256_of(data) != sha256:
         raise IntegrityError("was edited or is damaged: its digest does not agree")
-    return _decode(kind, data)
+    return data
 
 
 def _decode(kind: str, data: bytes) -> dict[str, object]:

@@ -3,9 +3,8 @@
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
 from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelreg.environment.record import Environment, normalized
 from modelreg.errors import UsageError
@@ -13,7 +12,10 @@ from modelreg.records import metric
 from modelreg.reference import LATEST, check_alias_name
 from modelreg.version import State, Version
 
-_COMPARISONS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+_COMPARISONS: Mapping[str, Callable[["Decimal", "Decimal"], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
     "!=": operator.ne,
@@ -27,13 +29,12 @@ _METRIC_ORDER = re.compile(r"metric:(.+?)(:asc|:desc)?")
 _CONDITION = re.compile(r"\s*([^<>=!\s](?:.*?[^<>=!\s])?)\s*(>=|<=|!=|==|=|>|<)\s*([^<>=!\s]+)\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class MetricCondition:
+class MetricCondition(NamedTuple):
     """A condition such as `auc>=0.9`; a version without the metric does not meet it."""
 
     name: str
     comparison: str
-    bound: Decimal
+    bound: "Decimal"
 
     @classmethod
     def parse(cls, text: str) -> "MetricCondition":
@@ -45,16 +46,15 @@ class MetricCondition:
         match = _CONDITION.fullmatch(text)
         if match is None:
             raise UsageError(f"--metric {text!r}: write a condition such as 'auc>=0.9'")
-        return cls(match[1], match[2], Decimal(metric(match[1], match[3])))
+        return cls(match[1], match[2], _number(metric(match[1], match[3])))
 
     def holds(self, version: Version) -> bool:
         """Tell whether a version meets it."""
         value = version.metrics.get(self.name)
-        return value is not None and _COMPARISONS[self.comparison](Decimal(value), self.bound)
+        return value is not None and _COMPARISONS[self.comparison](_number(value), self.bound)
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """What `list` looks for; every condition must hold.
 
     tags: names with the wanted value, or None where any will do.
@@ -66,7 +66,7 @@ class Query:
     """
 
     aliases: tuple[str, ...] = ()
-    tags: Mapping[str, str | None] = field(default_factory=dict)
+    tags: Mapping[str, str | None] = {}
     metrics: tuple[MetricCondition, ...] = ()
     depends_on: tuple[str, ...] = ()
     since: str | None = None
@@ -124,8 +124,15 @@ class Query:
             raise UsageError(f"--sort {self.sort!r}: write metric:NAME, such as metric:auc, or created")
         name, ascending = match[1], match[2] == ":asc"
         measured = ((version, version.metrics.get(name)) for version in versions)
-        ranked = [(version, Decimal(value)) for version, value in measured if value is not None]
+        ranked = [(version, _number(value)) for version, value in measured if value is not None]
         return [version for version, _ in sorted(ranked, key=operator.itemgetter(1), reverse=not ascending)]
+
+
+def _number(text: str) -> "Decimal":
+    # Imported here: most lists are of all there is.
+    from decimal import Decimal
+
+    return Decimal(text)
 
 
 class _Dependency:

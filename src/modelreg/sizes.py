@@ -4,7 +4,7 @@ import re
 
 from modelreg.errors import UsageError
 
-_SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,3}))?\s*([kmgt]?)b?", re.ASCII | re.IGNORECASE)
+_SIZE = r"([0-9]{1,15})(?:\.([0-9]{1,3}))?\s*([kmgt]?)b?"
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -14,7 +14,7 @@ def parse_size(text: str) -> int:
     Raises:
         UsageError: it is none.
     """
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE, text.strip(), re.ASCII | re.IGNORECASE)
     if match is None:
         raise UsageError(f"{text!r} is no size; write 20GB or 500MB")
     whole, fraction, unit = match[1], match[2] or "", _UNITS[match[3].lower()]

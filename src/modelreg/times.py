@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from modelreg.errors import UsageError
 
 _DATE = len("2026-11-22")
-_DURATION = re.compile(r"([0-9]{1,8})\s*(s|m|h|d|w)?", re.ASCII)
+_DURATION = r"([0-9]{1,8})\s*(s|m|h|d|w)?"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(days=100 * 365)
 
@@ -43,7 +43,7 @@ def duration(text: str) -> timedelta:
     Raises:
         UsageError: it is none, or longer than 100 years.
     """
-    match = _DURATION.fullmatch(text.strip())
+    match = re.fullmatch(_DURATION, text.strip(), re.ASCII)
     if match is None:
         raise UsageError(f"{text!r} is no duration; write 24h, 7d or 90m")
     lasting = timedelta(**{_UNITS[match[2] or "h"]: int(match[1])})

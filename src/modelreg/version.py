@@ -1,7 +1,6 @@
 """A version and a model as a reader of the registry sees them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -17,8 +16,7 @@ class State(StrEnum):
     COLLECTED = "collected"
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """A version: what was registered, and what was added since.
 
     digest: its record's, with `sha256:`. aliases: those that point here, `latest` left out. Tags, metrics,

@@ -5,7 +5,6 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -43,8 +42,7 @@ class Item(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A version of which files are in the cache.
 
     files, size: how many and how large those are that the version has; kept_files, kept_size: those that are here.
@@ -60,8 +58,7 @@ class Kept:
     used: float
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(NamedTuple):
     """What a pruning removes, or would; an environment is one file. applied: whether it did. left: bytes that stay."""
 
     files: int

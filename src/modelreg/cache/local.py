@@ -1,8 +1,8 @@
 """The cache of this machine, as the settings have it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from modelreg.cache.files import FileCache
 from modelreg.cache.inventory import Inventory
@@ -11,8 +11,7 @@ from modelreg.settings import cache_folder, cache_size
 from modelreg.version import Version
 
 
-@dataclass(frozen=True, slots=True)
-class LocalCache:
+class LocalCache(NamedTuple):
     """The files of the cache, what they belong to, and how many bytes of them there may be."""
 
     folder: Path

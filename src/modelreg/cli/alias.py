@@ -2,9 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from modelreg.cli.completion import complete_alias, complete_model
 from modelreg.cli.options import (
     JsonOption,
     QuietOption,
@@ -13,30 +10,23 @@ from modelreg.cli.options import (
     RequiredModelArgument,
     WhyOption,
 )
+from modelreg.cli.output import minute, print_json, print_raw, print_table, say
+from modelreg.cli.parameters import Argument, Group, Option
 
 if TYPE_CHECKING:
     from modelreg.registry.alias import Moved
 
-alias = typer.Typer(
-    help="Names that point at versions and can move, with a history.", no_args_is_help=True, rich_markup_mode=None
-)
-
 AliasArgument = Annotated[
     str,
-    typer.Argument(
-        metavar="NAME", help="The alias, such as production.", autocompletion=complete_alias, show_default=False
-    ),
+    Argument(metavar="NAME", help="The alias, such as production.", completes="alias"),
 ]
 
 
-@alias.command("set")
 def set_(
     reference: ReferenceArgument,
     name: AliasArgument,
     why: WhyOption = "",
-    force: Annotated[
-        bool, typer.Option("--force", help="Move it even if somebody else does at the same moment.")
-    ] = False,
+    force: Annotated[bool, Option("--force", help="Move it even if somebody else does at the same moment.")] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -50,7 +40,6 @@ def set_(
     _tell(Registry.open(registry).set_alias(reference, name, why=why, force=force), json=json, quiet=quiet)
 
 
-@alias.command("rm")
 def remove(
     model: RequiredModelArgument,
     name: AliasArgument,
@@ -68,7 +57,6 @@ def remove(
     _tell(Registry.open(registry).remove_alias(model, name, why=why), json=json, quiet=quiet)
 
 
-@alias.command("rollback")
 def roll_back(
     model: RequiredModelArgument,
     name: AliasArgument,
@@ -86,13 +74,10 @@ def roll_back(
     _tell(Registry.open(registry).roll_back_alias(model, name, why=why), json=json, quiet=quiet)
 
 
-@alias.command("list")
 def list_(
     model: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[MODEL]", help="Only those of this model.", autocompletion=complete_model, show_default=False
-        ),
+        Argument(metavar="[MODEL]", help="Only those of this model.", completes="model"),
     ] = None,
     registry: RegistryOption = None,
     json: JsonOption = False,
@@ -102,7 +87,6 @@ def list_(
 
     Example: modelreg alias list fraud
     """
-    from modelreg.cli.output import minute, print_json, print_table, say
     from modelreg.registry import Registry
 
     opened = Registry.open(registry)
@@ -111,7 +95,7 @@ def list_(
         print_json({"aliases": [one._asdict() for one in found]})
     elif quiet:
         for one in found:
-            typer.echo(f"{one.model}@{one.alias}")
+            print_raw(f"{one.model}@{one.alias}")
     elif not found:
         say(f"There are no aliases in {model or opened.url}. Make one: modelreg alias set fraud:3 production")
     else:
@@ -123,10 +107,6 @@ def list_(
 
 
 def _tell(moved: "Moved", *, json: bool, quiet: bool) -> None:
-    from dataclasses import asdict
-
-    from modelreg.cli.output import print_json, say
-
     reference = f"{moved.model}:{moved.after}" if moved.after is not None else ""
     if not quiet:
         name = f"{moved.model}@{moved.alias}"
@@ -134,6 +114,12 @@ def _tell(moved: "Moved", *, json: bool, quiet: bool) -> None:
         where = f"points at {reference}" if reference else "is removed"
         say(f"{name} {where}{before if moved.moved else ' already'}.")
     if json:
-        print_json(asdict(moved))
+        print_json(moved._asdict())
     elif reference:
-        typer.echo(reference)
+        print_raw(reference)
+
+
+alias = Group(
+    "Names that point at versions and can move, with a history.",
+    {"set": set_, "rm": remove, "rollback": roll_back, "list": list_},
+)

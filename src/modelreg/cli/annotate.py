@@ -2,20 +2,18 @@
 
 from typing import Annotated
 
-import typer
-
 from modelreg.cli.options import JsonOption, MetricOption, QuietOption, ReferenceArgument, RegistryOption, TagOption
+from modelreg.cli.output import print_json, print_raw, say
+from modelreg.cli.parameters import Option
 
 
 def annotate(
     reference: ReferenceArgument,
     tag: TagOption = None,
     metric: MetricOption = None,
-    description: Annotated[
-        str | None, typer.Option("--description", metavar="TEXT", help="Replace the description.")
-    ] = None,
+    description: Annotated[str | None, Option("--description", metavar="TEXT", help="Replace the description.")] = None,
     remove_tag: Annotated[
-        list[str] | None, typer.Option("--remove-tag", metavar="K", help="Remove a tag; may be repeated.")
+        list[str] | None, Option("--remove-tag", metavar="K", help="Remove a tag; may be repeated.")
     ] = None,
     registry: RegistryOption = None,
     json: JsonOption = False,
@@ -26,7 +24,6 @@ def annotate(
     Example: modelreg annotate fraud:3 --metric auc_live=0.91 --tag ok=anna
     """
     from modelreg.cli.answers import version_json
-    from modelreg.cli.output import print_json, say
     from modelreg.cli.pairs import pairs
     from modelreg.registry import Registry
 
@@ -43,4 +40,4 @@ def annotate(
     if json:
         print_json(version_json(version))
     else:
-        typer.echo(version.reference)
+        print_raw(version.reference)

@@ -3,9 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
-from modelreg.cli.output import count_text, minute, print_json, print_table, say, size_text
+from modelreg.cli.output import count_text, minute, print_json, print_raw, print_table, say, size_text
 from modelreg.version import Model, State, Version
 
 if TYPE_CHECKING:
@@ -105,7 +103,7 @@ def print_models(registry: "Registry", models: Sequence[Model], form: str) -> No
         print_json({"registry": registry.url, "models": [_model_json(model) for model in models]})
     elif form == "quiet":
         for model in models:
-            typer.echo(model.name)
+            print_raw(model.name)
     elif not models:
         say(f"There are no models in {registry.url} yet. Register one: modelreg register model.pkl fraud")
     else:
@@ -120,7 +118,7 @@ def print_versions(versions: Sequence[Version], form: str) -> None:
         print_json({"versions": [version_json(version) for version in versions]})
     elif form == "quiet":
         for version in versions:
-            typer.echo(version.reference)
+            print_raw(version.reference)
     elif not versions:
         say("There is no such version. Deleted ones are listed with --all.")
     else:

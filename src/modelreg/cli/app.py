@@ -1,44 +1,52 @@
-"""The application: its commands, and the one place where errors become a sentence and an exit code."""
+"""The application, as Typer has it: how any command line is read, help, completion, and what is said of a wrong one."""
 
-import errno
+import inspect
 import os
-import signal
-import sys
-import traceback
-from importlib import import_module
-from typing import Annotated, NoReturn
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
 from modelreg import __version__
-from modelreg.cli.output import say
-from modelreg.errors import ModelregError
+from modelreg.cli import completion
+from modelreg.cli.commands import COMMANDS, COMPLETION, GROUPS, Command, load
+from modelreg.cli.completion import ZSH, complete_bash
+from modelreg.cli.output import print_raw
+from modelreg.cli.parameters import Argument, Group
 
-COMMANDS = {
-    "register": "register",
-    "list": "list_",
-    "pull": "pull",
-    "verify-env": "verify_env",
-    "show": "show",
-    "export": "export",
-    "diff": "diff",
-    "history": "history",
-    "annotate": "annotate",
-    "delete": "delete",
-    "restore": "restore",
-    "gc": "gc",
-    "copy": "copy",
-    "init": "init",
-    "doctor": "doctor",
-}
-"""The function of each command; it stands in the module of the command's name."""
-
-GROUPS = ("alias", "image", "env", "cache")
-"""Commands that have commands of their own."""
+_Asked = list[Callable[[], None]]
+"""What a command line asks to be done: one thing, or nothing where it asks for help."""
 
 
-def application(wanted: str | None = None) -> typer.Typer:
-    """Return the application; with the name of a command, that one alone, which takes a third of the time to make."""
+def read(arguments: Sequence[str]) -> Callable[[], None]:
+    """Return what a command line, or a shell that completes one, asks to be done.
+
+    Nothing is done inside of Typer, which has answers of its own to errors.
+
+    Raises:
+        SystemExit: it asks for nothing more, or it is wrong (2), which Typer has said.
+    """
+    asked: _Asked = []
+    shell = os.environ.get(COMPLETION)
+    made = application(asked, None if shell or not arguments else arguments[0])
+    if shell == "source_zsh":
+        return lambda: print_raw(ZSH, end="")
+    if shell == "complete_bash":
+        return lambda: print_raw(complete_bash(lambda: made(arguments, prog_name="modelreg")), end="")
+    try:
+        made(arguments, prog_name="modelreg")
+    except SystemExit:
+        if not asked:
+            raise
+    return asked[0]
+
+
+def application(asked: _Asked, wanted: str | None = None) -> typer.Typer:
+    """Return the application; with the name of a command, that one alone, which takes a third of the time to make.
+
+    asked: where it puts what is to be done.
+    """
     alone = (wanted,) if wanted in (*COMMANDS, *GROUPS) else (*COMMANDS, *GROUPS)
     made = typer.Typer(
         name="modelreg",
@@ -49,84 +57,48 @@ def application(wanted: str | None = None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         callback=_shared,
     )
-    for name in alone:
-        module = import_module(f"modelreg.cli.{str(name).replace('-', '_')}")
-        if name in GROUPS:
-            made.add_typer(getattr(module, name), name=name)
+    for name in filter(None, alone):
+        found = load(name)
+        if isinstance(found, Group):
+            group = typer.Typer(help=found.help, no_args_is_help=True, rich_markup_mode=None)
+            for member, command in found.commands.items():
+                group.command(member)(_told(command, asked))
+            made.add_typer(group, name=name)
         else:
-            made.command(name)(getattr(module, COMMANDS[str(name)]))
+            made.command(name)(_told(found, asked))
     return made
 
 
-_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
-"""Why an answer cannot be written to where stdout leads."""
+def _told(command: Command, asked: _Asked) -> Command:
+    """Return a function that Typer takes for the command, and that puts off what it does."""
+
+    def put_off(**values: object) -> None:
+        asked.append(partial(command, **values))
+
+    parameters = [_typers(parameter) for parameter in inspect.signature(command).parameters.values()]
+    put_off.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect asks for it
+    put_off.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    put_off.__doc__ = command.__doc__
+    return put_off
 
 
-class _Interrupted(BaseException):
-    """Ctrl-C or a request to end; not KeyboardInterrupt, which Typer would answer itself."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.exit_code = 128 + number
-
-
-def main(arguments: list[str]) -> int:
-    """Run a command line; return its exit code, as README.md lists them."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    _prepare_streams()
-    completing = os.environ.get("_MODELREG_COMPLETE")
-    if completing in ("complete_bash", "source_zsh"):
-        # Imported here: Typer does without for the other shells, and no command needs it.
-        from modelreg.cli.completion import ZSH, complete_bash
-
-        answer = ZSH if completing == "source_zsh" else complete_bash(lambda: _run(arguments, None))
-        typer.echo(answer, nl=False)
-        return 0
-    try:
-        _run(arguments, None if completing or not arguments else arguments[0])
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
-    except (_Interrupted, Exception) as error:  # noqa: BLE001  # the last line of defence: a sentence, not a traceback
-        if os.environ.get("MODELREG_DEBUG"):
-            traceback.print_exc()
-        sentence, code = _said(error)
-        say(f"error: {sentence}")
-        return code
-    return 0
-
-
-def _run(arguments: list[str], wanted: str | None) -> None:
-    application(wanted)(arguments, prog_name="modelreg")
-
-
-def _prepare_streams() -> None:
-    """Make it possible to print anything, anywhere: a closed stream swallows it, a narrow encoding escapes it."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  # for good
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _said(error: BaseException) -> tuple[str, int]:
-    if isinstance(error, ModelregError):
-        return str(error), error.exit_code
-    if isinstance(error, _Interrupted):
-        return "interrupted; nothing is left half-done", error.exit_code
-    if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
-        return f"the answer cannot be written: {error.strerror}", 1
-    return f"a fault of modelreg itself, {type(error).__name__}: {error}; see it with modelreg --debug", 1
-
-
-def _interrupt(number: int, _: object) -> NoReturn:
-    raise _Interrupted(number)
+def _typers(parameter: inspect.Parameter) -> inspect.Parameter:
+    """Return a parameter with what Typer wants to be told of it."""
+    kind, told = parameter.annotation.__origin__, parameter.annotation.__metadata__[0]
+    settings: dict[str, Any] = {"metavar": told.metavar, "help": told.help}
+    settings["readable"] = False  # whether a path can be read is found out by who reads it
+    if told.completes:
+        settings["autocompletion"] = getattr(completion, f"complete_{told.completes}")
+    if isinstance(told, Argument):
+        info = typer.Argument(show_default=False, **settings)
+    else:
+        info = typer.Option(*filter(None, (told.name, told.short)), min=told.least, **settings)
+    return parameter.replace(annotation=Annotated[kind, info])
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"modelreg {__version__}")
+        print_raw(f"modelreg {__version__}")
         raise typer.Exit
 
 

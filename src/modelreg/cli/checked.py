@@ -1,26 +1,22 @@
 """What `verify-env` looks at: an interpreter, a lock file, an image that is named, or what each version names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelreg.environment.capture import Capture, answer, capture
 from modelreg.environment.interpreter import Asked, find_interpreter
-from modelreg.errors import UsageError
 from modelreg.progress import ProgressCallback
-from modelreg.registry.verify import lock_file
+from modelreg.registry.verify import Found, lock_file
 
 if TYPE_CHECKING:
     from modelreg.environment.policy import Terms
     from modelreg.events import ImageNote
-    from modelreg.lock.reading import LockFile
 
 RECORDED = "recorded"
 """What stands for the image that a version names itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """The environment to be checked: `python`'s, or, where `image` is given, that of an image.
 
     python is then a path in the image. platform: which one of a multi-platform image. lock: a file that an environment
@@ -34,22 +30,19 @@ class Checked:
     lock: str | None = None
     asked: Asked | None = None
 
-    def capture(self) -> "Capture | LockFile | None":
-        """Capture what is the same for every model; None where each names its own.
+    @property
+    def is_recorded(self) -> bool:
+        """Whether each version names its own image."""
+        return self.lock is None and self.image == RECORDED
 
-        Raises:
-            UsageError: both a lock and an environment or an image are given.
-        """
+    def capture(self) -> Found:
+        """Capture what is the same for every model, which it is unless each names its own."""
         if self.lock is not None:
-            if self.python is not None or self.image is not None:
-                raise UsageError("--lock checks what is not built yet, --python and --image what is; give one of them")
             return lock_file(self.lock)
         if self.image is None:
             if self.asked is not None:
                 return answer(self.asked, whole=False)
             return capture(find_interpreter(self.python), in_process=True, whole=False)
-        if self.image == RECORDED:
-            return None
         # Imported here: few environments are in images.
         from modelreg.image.capture import capture_image
         from modelreg.image.opening import open_image

@@ -12,8 +12,6 @@ import typer
 if TYPE_CHECKING:
     from modelreg.registry import Registry
 
-VARIABLE = "_MODELREG_COMPLETE"
-
 ZSH = """\
 #compdef modelreg
 

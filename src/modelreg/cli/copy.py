@@ -2,16 +2,14 @@
 
 from typing import Annotated
 
-import typer
-
 from modelreg.cli.options import AliasOption, AtOption, JsonOption, QuietOption, ReferenceArgument, RegistryOption
+from modelreg.cli.output import print_json, print_raw, say
+from modelreg.cli.parameters import Argument
 
 
 def copy(
     reference: ReferenceArgument,
-    target: Annotated[
-        str, typer.Argument(metavar="REGISTRY", help="The registry to copy it into.", show_default=False)
-    ],
+    target: Annotated[str, Argument(metavar="REGISTRY", help="The registry to copy it into.")],
     at: AtOption = None,
     alias: AliasOption = None,
     registry: RegistryOption = None,
@@ -25,7 +23,6 @@ def copy(
     Example: modelreg copy fraud:3 /shared/released --alias production
     """
     from modelreg.cli.answers import registered_json
-    from modelreg.cli.output import print_json, say
     from modelreg.cli.progress import shown
     from modelreg.registry import Registry
 
@@ -40,4 +37,4 @@ def copy(
     if json:
         print_json(registered_json(copied))
     else:
-        typer.echo(copied.version.reference)
+        print_raw(copied.version.reference)

@@ -1,7 +1,5 @@
 """modelreg delete."""
 
-import typer
-
 from modelreg.cli.options import (
     JsonOption,
     NoInputOption,
@@ -11,6 +9,7 @@ from modelreg.cli.options import (
     WhyOption,
     YesOption,
 )
+from modelreg.cli.output import print_json, print_raw, say
 
 
 def delete(
@@ -26,7 +25,6 @@ def delete(
 
     Example: modelreg delete fraud:2 --why "trained on leaked labels"
     """
-    from modelreg.cli.output import print_json, say
     from modelreg.cli.questions import confirm
     from modelreg.registry import Registry
     from modelreg.registry.delete import refuse_if_aliased
@@ -41,4 +39,4 @@ def delete(
     if json:
         print_json({"reference": deleted.reference, "state": deleted.state, "why": why})
     else:
-        typer.echo(deleted.reference)
+        print_raw(deleted.reference)

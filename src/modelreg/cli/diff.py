@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from modelreg.cli.completion import complete_reference
 from modelreg.cli.options import JsonOption, QuietOption, ReferenceArgument, RegistryOption
+from modelreg.cli.output import clean, print_json, print_raw, say
+from modelreg.cli.parameters import Argument, Option
 
 if TYPE_CHECKING:
     from modelreg.difference import Change
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
-_COLOURS = {"added": typer.colors.GREEN, "removed": typer.colors.RED, "changed": typer.colors.YELLOW}
+_COLOURS = {"added": "32", "removed": "31", "changed": "33"}
+"""Green, red and yellow, as terminals number them (ECMA-48, SGR)."""
 _SHA256 = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _PARTS = {
     "file": "Files",
@@ -37,23 +37,19 @@ def diff(
     reference: ReferenceArgument,
     other: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[REF]", help="The version to compare with.", autocompletion=complete_reference, show_default=False
-        ),
+        Argument(metavar="[REF]", help="The version to compare with.", completes="reference"),
     ] = None,
     python: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--python", metavar="PYTHON", help="Compare with the environment of this interpreter, or folder, instead."
         ),
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option(
-            "--at", metavar="TIME", help="What the first REF pointed at then: 2026-11-01 (its end, UTC) or a time."
-        ),
+        Option("--at", metavar="TIME", help="What the first REF pointed at then: 2026-11-01 (its end, UTC) or a time."),
     ] = None,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if anything differs.")] = False,
+    exit_code: Annotated[bool, Option("--exit-code", help="Exit with 3 if anything differs.")] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -62,7 +58,6 @@ def diff(
 
     Example: modelreg diff fraud@production fraud:4
     """
-    from modelreg.cli.output import print_json
     from modelreg.environment.capture import capture
     from modelreg.environment.interpreter import find_interpreter
     from modelreg.errors import UsageError
@@ -79,27 +74,25 @@ def diff(
         print_json({**names, "changes": [_json(change) for change in changes]})
     elif quiet:
         for part in dict.fromkeys(change.part for change in changes):
-            typer.echo(part)
+            print_raw(part)
     else:
         _print(changes, f"{before} and {after if other is not None else python}")
     if exit_code and changes:
-        raise typer.Exit(3)
+        sys.exit(3)
 
 
 def _print(changes: "Sequence[Change]", compared: str) -> None:
-    from modelreg.cli.output import clean, say
-
     if not changes:
         say(f"Nothing differs between {compared}.")
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     for part, group in groupby(changes, lambda change: change.part):
-        typer.echo(_PARTS[part])
+        print_raw(_PARTS[part])
         members = list(group)
         width = max(len(clean(change.name)) for change in members)
         for change in members:
             name = f"{clean(change.name):{width}}  " if width else ""
             line = f"  {_SIGNS[change.kind]} {name}{clean(_values(change))}"
-            typer.echo(typer.style(line, fg=_COLOURS[change.kind]) if coloured else line)
+            print_raw(f"\x1b[{_COLOURS[change.kind]}m{line}\x1b[0m" if coloured else line)
 
 
 def _values(change: "Change") -> str:
@@ -108,6 +101,4 @@ def _values(change: "Change") -> str:
 
 
 def _json(change: "Change") -> dict[str, object]:
-    from dataclasses import asdict
-
-    return asdict(change) | {"kind": change.kind}
+    return change._asdict() | {"kind": change.kind}

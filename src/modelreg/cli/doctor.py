@@ -1,8 +1,9 @@
 """modelreg doctor."""
 
-import typer
+import sys
 
 from modelreg.cli.options import JsonOption, RegistryOption
+from modelreg.cli.output import print_json, print_raw
 
 
 def doctor(registry: RegistryOption = None, json: JsonOption = False) -> None:
@@ -12,15 +13,12 @@ def doctor(registry: RegistryOption = None, json: JsonOption = False) -> None:
 
     Example: modelreg doctor --registry s3://models/team
     """
-    from dataclasses import asdict
-
-    from modelreg.cli.output import print_json
     from modelreg.registry import Registry
 
     found = tuple(Registry.open(registry).examine())
     if json:
-        print_json([asdict(diagnosis) for diagnosis in found])
+        print_json([diagnosis._asdict() for diagnosis in found])
     else:
         for diagnosis in found:
-            typer.echo(f"{'FAIL' if diagnosis.exit_code else 'ok':4}  {diagnosis.what:9}  {diagnosis.found}")
-    raise typer.Exit(next((diagnosis.exit_code for diagnosis in found if diagnosis.exit_code), 0))
+            print_raw(f"{'FAIL' if diagnosis.exit_code else 'ok':4}  {diagnosis.what:9}  {diagnosis.found}")
+    sys.exit(next((diagnosis.exit_code for diagnosis in found if diagnosis.exit_code), 0))

@@ -1,9 +1,8 @@
 """modelreg env create and run."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
-
-import typer
 
 from modelreg.cli.options import (
     AllowMissingOption,
@@ -14,20 +13,16 @@ from modelreg.cli.options import (
     ReferenceOrPathArgument,
     RegistryOption,
 )
+from modelreg.cli.output import count_text, print_json, print_raw, say, warn
+from modelreg.cli.parameters import Argument, Group, Option
 
 if TYPE_CHECKING:
     from modelreg.export.subject import Subject
     from modelreg.install.rebuild import Rebuilt
 
-env = typer.Typer(
-    help="Environments of versions, made anew and verified.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
 BaseOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--python",
         metavar="PYTHON",
         help="The interpreter to make it with. Default: the recorded version, looked for on the PATH, among pyenv's "
@@ -36,10 +31,9 @@ BaseOption = Annotated[
 ]
 
 
-@env.command()
 def create(
     reference: ReferenceOrPathArgument,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder, new or empty.", show_default=False)],
+    folder: Annotated[Path, Argument(metavar="DIR", help="The folder, new or empty.")],
     group: GroupOption = None,
     python: BaseOption = None,
     allow_missing: AllowMissingOption = False,
@@ -54,7 +48,6 @@ def create(
 
     Example: modelreg env create fraud@production serving/.venv --group serve
     """
-    from modelreg.cli.output import count_text, print_json, say
     from modelreg.cli.progress import steps
     from modelreg.cli.targets import subject
     from modelreg.registry.env import create as make
@@ -76,15 +69,14 @@ def create(
     if json:
         print_json(_json(wanted, made))
     else:
-        typer.echo(str(folder))
+        print_raw(str(folder))
 
 
-@env.command()
 def run(
     reference: ReferenceOrPathArgument,
     command: Annotated[
         list[str],
-        typer.Argument(metavar="-- COMMAND...", help="What to run, after two dashes.", show_default=False),
+        Argument(metavar="-- COMMAND...", help="What to run, after two dashes."),
     ],
     group: GroupOption = None,
     python: BaseOption = None,
@@ -121,7 +113,6 @@ def _become(command: list[str], programs: Path) -> NoReturn:
     """Run a command as if the environment were active, in place of this process where the system can do that."""
     import os
     import shutil
-    import sys
 
     from modelreg.errors import NotFoundError
 
@@ -136,7 +127,7 @@ def _become(command: list[str], programs: Path) -> NoReturn:
     if os.name == "nt":
         import subprocess
 
-        raise typer.Exit(subprocess.run([program, *command[1:]], env=environ, check=False).returncode)  # noqa: S603
+        sys.exit(subprocess.run([program, *command[1:]], env=environ, check=False).returncode)  # noqa: S603
     try:
         os.execve(program, command, environ)  # noqa: S606  # the command that the person gave
     except OSError as error:
@@ -144,7 +135,6 @@ def _become(command: list[str], programs: Path) -> NoReturn:
 
 
 def _warn(wanted: "Subject", made: "Rebuilt", *, quiet: bool) -> None:
-    from modelreg.cli.output import count_text, warn
     from modelreg.environment.finding import Severity
     from modelreg.export import why_unavailable
 
@@ -163,8 +153,6 @@ def _warn(wanted: "Subject", made: "Rebuilt", *, quiet: bool) -> None:
 
 
 def _json(wanted: "Subject", made: "Rebuilt") -> dict[str, object]:
-    from dataclasses import asdict
-
     return {
         "reference": wanted.reference,
         "group": wanted.selection.group,
@@ -175,5 +163,11 @@ def _json(wanted: "Subject", made: "Rebuilt") -> dict[str, object]:
         "compared": made.comparison.compared,
         "missing": [str(pin) for pin in wanted.selection.unavailable],
         "unmet": list(made.unmet),
-        "findings": [asdict(finding) | {"message": str(finding)} for finding in made.comparison.findings],
+        "findings": [finding._asdict() | {"message": str(finding)} for finding in made.comparison.findings],
     }
+
+
+env = Group(
+    "Environments of versions, made anew and verified.",
+    {"create": create, "run": run},
+)

@@ -4,9 +4,6 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from modelreg.cli.completion import complete_format
 from modelreg.cli.options import (
     AllowMissingOption,
     GroupOption,
@@ -16,6 +13,8 @@ from modelreg.cli.options import (
     ReferenceOrPathArgument,
     RegistryOption,
 )
+from modelreg.cli.output import print_json, print_raw, say, warn
+from modelreg.cli.parameters import Option
 
 _LOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
 """What a lock must be called (PEP 751)."""
@@ -27,28 +26,26 @@ def export(
     reference: ReferenceOrPathArgument,
     form: Annotated[
         str,
-        typer.Option(
+        Option(
             "--format",
             "-f",
             metavar="FORMAT",
             help="requirements, requirements-hashes, pylock, conda, cyclonedx or dockerfile.",
-            autocompletion=complete_format,
+            completes="format",
         ),
     ] = "requirements",
     group: GroupOption = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The file to write, or the folder of a Dockerfile."),
+        Option("--output", "-o", metavar="FILE", help="The file to write, or the folder of a Dockerfile."),
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option(
-            "--base", metavar="IMAGE", help="Of a dockerfile: what to build on. A tag is resolved to a digest."
-        ),
+        Option("--base", metavar="IMAGE", help="Of a dockerfile: what to build on. A tag is resolved to a digest."),
     ] = None,
     prove: Annotated[
         bool,
-        typer.Option("--prove", help="Download the wheels; name those alone that are what was installed."),
+        Option("--prove", help="Download the wheels; name those alone that are what was installed."),
     ] = False,
     allow_missing: AllowMissingOption = False,
     installer: InstallerOption = None,
@@ -63,7 +60,6 @@ def export(
     Example: modelreg export fraud@production --format pylock -o pylock.toml
     """
     from modelreg.cli.answers import exported_json
-    from modelreg.cli.output import print_json, say, warn
     from modelreg.cli.progress import steps
     from modelreg.cli.targets import subject
     from modelreg.errors import UsageError
@@ -102,7 +98,7 @@ def export(
 
 def _print_where(output: Path | None, text: str) -> None:
     """Print what was written, or else where."""
-    typer.echo(text if output is None else str(output), nl=output is not None)
+    print_raw(text if output is None else str(output), end="" if output is None else "\n")
 
 
 def _write_dockerfile(
@@ -116,7 +112,6 @@ def _write_dockerfile(
     quiet: bool,
 ) -> None:
     """Write the Dockerfile of a version; with a folder, what it copies, too."""
-    from modelreg.cli.output import print_json, say
     from modelreg.cli.progress import shown
     from modelreg.registry import Registry
 

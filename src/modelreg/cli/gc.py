@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from modelreg.cli.options import JsonOption, NoInputOption, QuietOption, RegistryOption, YesOption
+from modelreg.cli.output import print_json, print_raw, say, size_text, warn
+from modelreg.cli.parameters import Option
 
 if TYPE_CHECKING:
     from modelreg.registry.gc import Collected
 
 
 def gc(
-    apply: Annotated[bool, typer.Option("--apply", help="Remove them; otherwise only say what would be.")] = False,
+    apply: Annotated[bool, Option("--apply", help="Remove them; otherwise only say what would be.")] = False,
     grace: Annotated[
-        str, typer.Option("--grace", metavar="TIME", help="Keep what is younger, or was deleted more recently.")
+        str, Option("--grace", metavar="TIME", help="Keep what is younger, or was deleted more recently.")
     ] = "24h",
     yes: YesOption = False,
     no_input: NoInputOption = False,
@@ -25,9 +25,6 @@ def gc(
 
     Example: modelreg gc --apply --grace 7d
     """
-    from dataclasses import asdict
-
-    from modelreg.cli.output import print_json, warn
     from modelreg.cli.questions import confirm
     from modelreg.errors import IntegrityError
     from modelreg.registry import Registry
@@ -45,10 +42,11 @@ def gc(
     damage: list[IntegrityError] = []
     collected = opened.gc(apply=apply, grace=kept, on_damage=damage.append)
     if json:
-        print_json(asdict(collected) | {"size": collected.size})
+        garbage = [one._asdict() for one in collected.garbage]
+        print_json({**collected._asdict(), "garbage": garbage, "size": collected.size})
     elif quiet:
-        for garbage in collected.garbage:
-            typer.echo(f"{garbage.model}/{garbage.upload}")
+        for one in collected.garbage:
+            print_raw(f"{one.model}/{one.upload}")
     else:
         _print(collected, grace if kept else "")
     for error in damage[:-1]:
@@ -58,13 +56,12 @@ def gc(
 
 
 def _print(collected: "Collected", grace: str) -> None:
-    from modelreg.cli.output import say, size_text
 
     for garbage in collected.garbage:
         of = ", ".join(garbage.versions) or "an upload that came to nothing"
-        typer.echo(f"{garbage.model}/{garbage.upload}  {size_text(garbage.size)}  {of}")
+        print_raw(f"{garbage.model}/{garbage.upload}  {size_text(garbage.size)}  {of}")
     if collected.leftovers:
-        typer.echo(f"half-written files of writers that were killed  {size_text(collected.leftovers)}")
+        print_raw(f"half-written files of writers that were killed  {size_text(collected.leftovers)}")
     if not collected.size and not collected.garbage:
         stays = f" What began, or was deleted, less than {grace} ago stays; see --grace." if grace else ""
         say(f"Nothing to collect.{stays}")

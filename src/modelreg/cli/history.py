@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from modelreg.cli.options import JsonOption, QuietOption, RegistryOption, RequiredModelArgument
+from modelreg.cli.output import minute, print_json, print_raw, print_table
 
 if TYPE_CHECKING:
     from modelreg.registry.history import Happening
@@ -20,17 +19,14 @@ def history(
 
     Example: modelreg history fraud
     """
-    from dataclasses import asdict
-
-    from modelreg.cli.output import minute, print_json, print_table
     from modelreg.registry import Registry
 
     happenings = Registry.open(registry).history(model)
     if json:
-        print_json({"model": model, "history": [asdict(happening) for happening in happenings]})
+        print_json({"model": model, "history": [happening._asdict() for happening in happenings]})
     elif quiet:
         for happening in happenings:
-            typer.echo(f"{happening.kind} {_reference(model, happening) or f'{model}@{happening.alias}'}")
+            print_raw(f"{happening.kind} {_reference(model, happening) or f'{model}@{happening.alias}'}")
     else:
         columns = ("WHEN (UTC)", "WHAT", "VERSION", "BY", "DETAILS")
         rows = [

@@ -2,44 +2,32 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from modelreg.cli.completion import complete_group
 from modelreg.cli.options import JsonOption, ModelArgument, QuietOption, ReferenceArgument, RegistryOption
+from modelreg.cli.output import print_json, print_raw, print_table, say
+from modelreg.cli.parameters import Argument, Group, Option
 
 if TYPE_CHECKING:
     from modelreg.version import Version
 
-image = typer.Typer(
-    help="Images that hold a version's environment, recorded by digest.", no_args_is_help=True, rich_markup_mode=None
-)
-
 TargetOption = Annotated[
     str,
-    typer.Option("--target", metavar="TARGET", help="base, train or serve.", autocompletion=complete_group),
+    Option("--target", metavar="TARGET", help="base, train or serve.", completes="group"),
 ]
 PlatformOption = Annotated[
     str | None,
-    typer.Option(
-        "--platform", metavar="OS/ARCH", help="Which one of a multi-platform image. Default: the environment's."
-    ),
+    Option("--platform", metavar="OS/ARCH", help="Which one of a multi-platform image. Default: the environment's."),
 ]
 
 
-@image.command("attach")
 def attach(
     reference: ReferenceArgument,
-    name: Annotated[
-        str, typer.Argument(metavar="IMAGE", help="registry/team/fraud:3, or …@sha256:…", show_default=False)
-    ],
+    name: Annotated[str, Argument(metavar="IMAGE", help="registry/team/fraud:3, or …@sha256:…")],
     target: TargetOption = "serve",
     platform: PlatformOption = None,
     no_check: Annotated[
-        bool, typer.Option("--no-check", help="Ask no image registry, as where none can be reached; needs a digest.")
+        bool, Option("--no-check", help="Ask no image registry, as where none can be reached; needs a digest.")
     ] = False,
-    allow_mismatch: Annotated[
-        bool, typer.Option("--allow-mismatch", help="Record an image that does not fit, too.")
-    ] = False,
+    allow_mismatch: Annotated[bool, Option("--allow-mismatch", help="Record an image that does not fit, too.")] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -50,7 +38,6 @@ def attach(
 
     Example: modelreg image attach fraud:3 registry.example/team/fraud:3
     """
-    from modelreg.cli.output import say
     from modelreg.cli.progress import shown
     from modelreg.registry import Registry
 
@@ -72,32 +59,31 @@ def attach(
     _print_images(opened.resolve(version.reference), attached.target, json=json)
 
 
-@image.command("build")
 def build(
     reference: ReferenceArgument,
-    tag: Annotated[str, typer.Option("--tag", "-t", metavar="IMAGE", help="Its name: registry/team/fraud:3.")],
+    tag: Annotated[str, Option("--tag", "-t", metavar="IMAGE", help="Its name: registry/team/fraud:3.")],
     target: TargetOption = "serve",
-    push: Annotated[bool, typer.Option("--push", help="Push it, and record the digest that it gets.")] = False,
+    push: Annotated[bool, Option("--push", help="Push it, and record the digest that it gets.")] = False,
     engine: Annotated[
         str | None,
-        typer.Option("--engine", metavar="ENGINE", help="docker, podman or buildah. Default: the first that is here."),
+        Option("--engine", metavar="ENGINE", help="docker, podman or buildah. Default: the first that is here."),
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--base", metavar="IMAGE", help="What to build on, with a digest. Default: Docker's image of the Python."
         ),
     ] = None,
     secret: Annotated[
         list[str] | None,
-        typer.Option("--secret", metavar="ID=FILE", help="For the build alone: pip.conf=FILE or ca.crt=FILE."),
+        Option("--secret", metavar="ID=FILE", help="For the build alone: pip.conf=FILE or ca.crt=FILE."),
     ] = None,
     engine_option: Annotated[
         list[str] | None,
-        typer.Option("--engine-option", metavar="OPTION", help="For the engine, as in --engine-option=--network=host."),
+        Option("--engine-option", metavar="OPTION", help="For the engine, as in --engine-option=--network=host."),
     ] = None,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Leave out what cannot be installed elsewhere.")
+        bool, Option("--allow-missing", help="Leave out what cannot be installed elsewhere.")
     ] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
@@ -111,7 +97,6 @@ def build(
     """
     from pathlib import Path
 
-    from modelreg.cli.output import print_json, say
     from modelreg.cli.pairs import pairs
     from modelreg.cli.progress import shown
     from modelreg.registry import Registry
@@ -129,19 +114,18 @@ def build(
     if json:
         print_json({"version": version.reference, "target": target, "pushed": push, **built._asdict()})
     else:
-        typer.echo(built.reference)
+        print_raw(built.reference)
 
 
-@image.command("show")
 def show(
     reference: ReferenceArgument,
     target: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--target",
             metavar="TARGET",
             help="Only that for base, train or serve.",
-            autocompletion=complete_group,
+            completes="group",
         ),
     ] = None,
     registry: RegistryOption = None,
@@ -152,7 +136,6 @@ def show(
 
     Example: docker run "$(modelreg image show fraud:3 --target serve -q)"
     """
-    from modelreg.cli.output import say
     from modelreg.registry import Registry
     from modelreg.registry.image import recorded_image
 
@@ -167,7 +150,6 @@ def show(
         _print_table([version])
 
 
-@image.command("list")
 def list_(
     model: ModelArgument = None,
     registry: RegistryOption = None,
@@ -178,7 +160,6 @@ def list_(
 
     Example: modelreg image list fraud
     """
-    from modelreg.cli.output import print_json, say
     from modelreg.registry import Registry
     from modelreg.search import Query
 
@@ -196,7 +177,6 @@ def list_(
 
 
 def _print_images(version: "Version", target: str | None, *, json: bool) -> None:
-    from modelreg.cli.output import print_json
 
     if json:
         found = _json(version)
@@ -204,11 +184,10 @@ def _print_images(version: "Version", target: str | None, *, json: bool) -> None
         return
     for name, note in version.images.items():
         if target in (None, name):
-            typer.echo(note.reference)
+            print_raw(note.reference)
 
 
 def _print_table(versions: "list[Version]") -> None:
-    from modelreg.cli.output import print_table
 
     verdicts = {True: "yes", False: "NO", None: "not known"}
     rows = [
@@ -223,3 +202,9 @@ def _json(version: "Version") -> list[dict[str, object]]:
     return [
         {"version": version.reference, "target": target, **note._asdict()} for target, note in version.images.items()
     ]
+
+
+image = Group(
+    "Images that hold a version's environment, recorded by digest.",
+    {"attach": attach, "build": build, "show": show, "list": list_},
+)

@@ -2,18 +2,16 @@
 
 from typing import Annotated
 
-import typer
-
 from modelreg.cli.options import JsonOption, QuietOption
+from modelreg.cli.output import print_json, print_raw, say
+from modelreg.cli.parameters import Argument
 
 
 def init(
     url: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[URL]",
-            help="A folder, s3://bucket/folder or gs://bucket/folder. Default: as for every command.",
-            show_default=False,
+        Argument(
+            metavar="[URL]", help="A folder, s3://bucket/folder or gs://bucket/folder. Default: as for every command."
         ),
     ] = None,
     json: JsonOption = False,
@@ -25,7 +23,6 @@ def init(
 
     Example: modelreg init s3://models/team
     """
-    from modelreg.cli.output import print_json, say
     from modelreg.registry import Registry
 
     registry = Registry.open(url)
@@ -33,6 +30,6 @@ def init(
     if json:
         print_json({"registry": registry.url, "created": made})
         return
-    typer.echo(registry.url)
+    print_raw(registry.url)
     if not quiet:
         say("Made the registry." if made else "It is a registry already.")

@@ -3,38 +3,37 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-import typer
-
-from modelreg.cli.completion import complete_alias
 from modelreg.cli.options import JsonOption, ModelArgument, QuietOption, RegistryOption
+from modelreg.cli.output import warn
+from modelreg.cli.parameters import Option
 
 
 def list_(
     model: ModelArgument = None,
     alias: Annotated[
         list[str] | None,
-        typer.Option("--alias", metavar="NAME", help="Those that this alias points at.", autocompletion=complete_alias),
+        Option("--alias", metavar="NAME", help="Those that this alias points at.", completes="alias"),
     ] = None,
-    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="K[=V]", help="Those with this tag.")] = None,
+    tag: Annotated[list[str] | None, Option("--tag", metavar="K[=V]", help="Those with this tag.")] = None,
     metric: Annotated[
-        list[str] | None, typer.Option("--metric", metavar="COND", help="Those whose metric meets it: 'auc>=0.9'.")
+        list[str] | None, Option("--metric", metavar="COND", help="Those whose metric meets it: 'auc>=0.9'.")
     ] = None,
     depends_on: Annotated[
-        list[str] | None, typer.Option("--depends-on", metavar="REQ", help="Those that pin such a package: 'numpy<2'.")
+        list[str] | None, Option("--depends-on", metavar="REQ", help="Those that pin such a package: 'numpy<2'.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Those registered since: 2026-11-01, or a time.")
+        str | None, Option("--since", metavar="TIME", help="Those registered since: 2026-11-01, or a time.")
     ] = None,
     sort: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--sort",
             metavar="ORDER",
             help="metric:NAME (highest first; those without it are left out), metric:NAME:asc, or created.",
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = None,
-    deleted: Annotated[bool, typer.Option("--all", help="Deleted versions, too.")] = False,
+    limit: Annotated[int | None, Option("--limit", metavar="N", least=1, help="At most so many.")] = None,
+    deleted: Annotated[bool, Option("--all", help="Deleted versions, too.")] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -46,7 +45,6 @@ def list_(
     Example: modelreg list fraud --metric 'auc>=0.9' --sort metric:auc --limit 1
     """
     from modelreg.cli.answers import print_models, print_versions
-    from modelreg.cli.output import warn
     from modelreg.errors import IntegrityError
     from modelreg.registry import Registry
     from modelreg.search import MetricCondition, Query

@@ -2,13 +2,11 @@
 
 from typing import Annotated
 
-import typer
-
-from modelreg.cli.completion import complete_alias, complete_group, complete_model, complete_reference
+from modelreg.cli.parameters import Argument, Option
 
 RegistryOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--registry",
         metavar="URL",
         help="A folder, s3://bucket/folder or gs://bucket/folder. Default: MODELREG_REGISTRY, pyproject.toml, the "
@@ -17,7 +15,7 @@ RegistryOption = Annotated[
 ]
 PythonOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--python",
         metavar="PYTHON",
         help="The interpreter, or environment folder, that counts. Default: the active virtual or conda "
@@ -26,77 +24,69 @@ PythonOption = Annotated[
 ]
 GroupCheckOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--group", metavar="GROUP", help="What the environment is for. Default: serve, where the model has that group."
     ),
 ]
 PolicyOption = Annotated[
     str,
-    typer.Option(
+    Option(
         "--policy",
         metavar="POLICY",
         help="What fails: exact, all (every pin), strict (builds and additions, too), or compatible:PACKAGE,… "
         "(as exact, but these may have another release of the same series).",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print bare identifiers only, and no progress.")]
+JsonOption = Annotated[bool, Option("--json", help="Print one JSON document.")]
+QuietOption = Annotated[bool, Option("--quiet", "-q", help="Print bare identifiers only, and no progress.")]
 ReferenceArgument = Annotated[
     str,
-    typer.Argument(
-        metavar="REF",
-        help="fraud (the latest), fraud:3, fraud@production or fraud@sha256:…",
-        autocompletion=complete_reference,
-        show_default=False,
+    Argument(
+        metavar="REF", help="fraud (the latest), fraud:3, fraud@production or fraud@sha256:…", completes="reference"
     ),
 ]
 ReferenceOrPathArgument = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="REF",
         help="fraud (the latest), fraud:3, fraud@production or fraud@sha256:…; or the path of a pulled folder or "
         "manifest, which needs no registry.",
-        autocompletion=complete_reference,
-        show_default=False,
+        completes="reference",
     ),
 ]
 GroupOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--group",
         metavar="GROUP",
         help="base, train or serve: what it needs, with what base holds. Default: everything.",
-        autocompletion=complete_group,
+        completes="group",
     ),
 ]
 AllowMissingOption = Annotated[
-    bool, typer.Option("--allow-missing", help="Leave out what cannot be had elsewhere, and name it.")
+    bool, Option("--allow-missing", help="Leave out what cannot be had elsewhere, and name it.")
 ]
 InstallerOption = Annotated[
-    str | None, typer.Option("--installer", metavar="NAME", help="uv or pip. Default: uv where there is one, else pip.")
+    str | None, Option("--installer", metavar="NAME", help="uv or pip. Default: uv where there is one, else pip.")
 ]
 ModelArgument = Annotated[
     str | None,
-    typer.Argument(
-        metavar="[MODEL]", help="List the versions of this model.", autocompletion=complete_model, show_default=False
-    ),
+    Argument(metavar="[MODEL]", help="List the versions of this model.", completes="model"),
 ]
 RequiredModelArgument = Annotated[
     str,
-    typer.Argument(metavar="MODEL", help="The model's name.", autocompletion=complete_model, show_default=False),
+    Argument(metavar="MODEL", help="The model's name.", completes="model"),
 ]
-TagOption = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag; may be repeated.")]
-MetricOption = Annotated[list[str] | None, typer.Option("--metric", metavar="K=V", help="A metric; may be repeated.")]
+TagOption = Annotated[list[str] | None, Option("--tag", metavar="K=V", help="A tag; may be repeated.")]
+MetricOption = Annotated[list[str] | None, Option("--metric", metavar="K=V", help="A metric; may be repeated.")]
 AliasOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--alias", metavar="NAME", help="Point this alias at it; may be repeated.", autocompletion=complete_alias
-    ),
+    Option("--alias", metavar="NAME", help="Point this alias at it; may be repeated.", completes="alias"),
 ]
 AtOption = Annotated[
     str | None,
-    typer.Option("--at", metavar="TIME", help="What the alias pointed at then: 2026-11-01 (its end, UTC) or a time."),
+    Option("--at", metavar="TIME", help="What the alias pointed at then: 2026-11-01 (its end, UTC) or a time."),
 ]
-WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for the history.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-NoInputOption = Annotated[bool, typer.Option("--no-input", help="Never ask; fail where a question would come.")]
+WhyOption = Annotated[str, Option("--why", metavar="TEXT", help="The reason, for the history.")]
+YesOption = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
+NoInputOption = Annotated[bool, Option("--no-input", help="Never ask; fail where a question would come.")]

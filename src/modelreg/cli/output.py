@@ -1,10 +1,9 @@
 """Printing: tables for people, aligned text in a pipe, JSON for scripts."""
 
-import json
+import os
 import sys
 from collections.abc import Sequence
-
-import typer
+from typing import TextIO
 
 _STEP = 1000
 _SHORT = 20  # characters
@@ -20,17 +19,17 @@ def clean(text: str) -> str:
 
 def say(text: str) -> None:
     """Print a line of talk to stderr."""
-    typer.echo(clean(text), err=True)
+    _write(f"{clean(text)}\n", sys.stderr)
 
 
-def print_raw(text: str) -> None:
+def print_raw(text: str, end: str = "\n") -> None:
     """Print text to stdout as it is, line ends included: what another program reads."""
-    typer.echo(text)
+    _write(text + end, sys.stdout)
 
 
 def print_line(text: str) -> None:
     """Print a line for people to stdout."""
-    typer.echo(clean(text))
+    print_raw(clean(text))
 
 
 def warn(text: str) -> None:
@@ -46,7 +45,10 @@ def say_seen(seen: str | None, reference: str) -> None:
 
 def print_json(value: object) -> None:
     """Print one JSON document to stdout."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    # Imported here: most answers are text.
+    import json
+
+    print_raw(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def print_table(
@@ -66,7 +68,7 @@ def print_table(
             cell.rjust(width) if column in right else cell.ljust(width)
             for cell, width, column in zip(line, widths, columns, strict=True)
         )
-        typer.echo("  ".join(cells).rstrip())
+        print_raw("  ".join(cells).rstrip())
 
 
 def size_text(size: int) -> str:
@@ -124,3 +126,14 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
         table.add_row(*(Text(row[index]) for index in widths))
     console.print(table)
     return True
+
+
+def _write(text: str, stream: TextIO) -> None:
+    """Write text at once, so that what is said and what is answered come in their order; end where nobody reads it."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        # The reader has gone, as `head` does; what is still in the stream goes nowhere when Python flushes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        sys.exit(1)

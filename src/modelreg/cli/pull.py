@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from modelreg.cli.options import (
     AtOption,
     GroupCheckOption,
@@ -15,27 +13,27 @@ from modelreg.cli.options import (
     ReferenceArgument,
     RegistryOption,
 )
+from modelreg.cli.output import count_text, print_json, print_raw, say, say_seen, size_text
+from modelreg.cli.parameters import Option
 
 
 def pull(
     reference: ReferenceArgument,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="The folder to write to. Default: ./<model>/<version>."),
+        Option("--output", "-o", metavar="DIR", help="The folder to write to. Default: ./<model>/<version>."),
     ] = None,
     at: AtOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that differ.")] = False,
+    force: Annotated[bool, Option("--force", help="Replace files that differ.")] = False,
     verify_env: Annotated[
         bool,
-        typer.Option(
-            "--verify-env", help="Refuse (exit 3), before a byte is downloaded, if the environment does not fit."
-        ),
+        Option("--verify-env", help="Refuse (exit 3), before a byte is downloaded, if the environment does not fit."),
     ] = False,
     python: PythonOption = None,
     group: GroupCheckOption = None,
     policy: PolicyOption = "exact",
     no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Neither use this machine's cache nor put anything there.")
+        bool, Option("--no-cache", help="Neither use this machine's cache nor put anything there.")
     ] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
@@ -47,7 +45,6 @@ def pull(
 
     Example: modelreg pull fraud:3 -o serving/model
     """
-    from modelreg.cli.output import count_text, print_json, say, say_seen, size_text
     from modelreg.cli.progress import shown
     from modelreg.cli.targets import terms
     from modelreg.environment.capture import capture
@@ -87,4 +84,4 @@ def pull(
         answer = {"reference": version.reference, "folder": str(pulled.folder), "changed": pulled.changed}
         print_json(answer | {"images": images})
     else:
-        typer.echo(str(pulled.folder))
+        print_raw(str(pulled.folder))

@@ -2,8 +2,6 @@
 
 import sys
 
-import typer
-
 from modelreg.errors import ModelregError, UsageError
 
 
@@ -18,5 +16,12 @@ def confirm(question: str, *, yes: bool, no_input: bool) -> None:
         return
     if no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{question} Nobody can be asked here; say --yes")
-    if not typer.confirm(question, err=True):
+    # Imported here: few commands ask, and those that do seldom.
+    import typer
+
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:  # the end of what is typed
+        agreed = False
+    if not agreed:
         raise ModelregError("nothing was done")

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from modelreg.cli.options import (
     AliasOption,
     JsonOption,
@@ -14,31 +12,25 @@ from modelreg.cli.options import (
     RegistryOption,
     TagOption,
 )
+from modelreg.cli.output import print_json, print_raw, say
+from modelreg.cli.parameters import Argument, Option
 
 
 def register(
-    path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="The model: a file or a folder.", readable=False, show_default=False)
-    ],
+    path: Annotated[Path, Argument(metavar="PATH", help="The model: a file or a folder.")],
     name: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[NAME]",
-            help="The model's name. Default: pyproject.toml's, else the file's stem.",
-            show_default=False,
-        ),
+        Argument(metavar="[NAME]", help="The model's name. Default: pyproject.toml's, else the file's stem."),
     ] = None,
     python: PythonOption = None,
     alias: AliasOption = None,
     tag: TagOption = None,
     metric: MetricOption = None,
-    param: Annotated[
-        list[str] | None, typer.Option("--param", metavar="K=V", help="A parameter; may be repeated.")
-    ] = None,
-    description: Annotated[str, typer.Option("--description", metavar="TEXT", help="What this version is.")] = "",
+    param: Annotated[list[str] | None, Option("--param", metavar="K=V", help="A parameter; may be repeated.")] = None,
+    description: Annotated[str, Option("--description", metavar="TEXT", help="What this version is.")] = "",
     group: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--group",
             metavar="GROUP=FILE",
             help="What serve or train needs: a requirements file, a group of pyproject.toml, or requirements; may be "
@@ -46,20 +38,20 @@ def register(
         ),
     ] = None,
     if_changed: Annotated[
-        bool, typer.Option("--if-changed", help="Where bytes and environment are those of a version, print that one.")
+        bool, Option("--if-changed", help="Where bytes and environment are those of a version, print that one.")
     ] = False,
     allow_mismatch: Annotated[
-        bool, typer.Option("--allow-mismatch", help="Take a model made with other versions than the environment's.")
+        bool, Option("--allow-mismatch", help="Take a model made with other versions than the environment's.")
     ] = False,
     strict_env: Annotated[
-        bool, typer.Option("--strict-env", help="Refuse (exit 3) what cannot be built again elsewhere.")
+        bool, Option("--strict-env", help="Refuse (exit 3) what cannot be built again elsewhere.")
     ] = False,
     image: Annotated[
         list[str] | None,
-        typer.Option("--image", metavar="TARGET=IMAGE", help="An image with this environment: serve=registry/fraud:3."),
+        Option("--image", metavar="TARGET=IMAGE", help="An image with this environment: serve=registry/fraud:3."),
     ] = None,
     no_image_check: Annotated[
-        bool, typer.Option("--no-image-check", help="Ask no image registry; the image needs a digest.")
+        bool, Option("--no-image-check", help="Ask no image registry; the image needs a digest.")
     ] = False,
     registry: RegistryOption = None,
     json: JsonOption = False,
@@ -72,7 +64,6 @@ def register(
     Example: modelreg register model.pkl fraud --metric auc=0.93
     """
     from modelreg.cli.answers import registered_json, registered_text
-    from modelreg.cli.output import print_json, say
     from modelreg.cli.pairs import lists, pairs
     from modelreg.cli.progress import shown
     from modelreg.environment.capture import capture
@@ -104,4 +95,4 @@ def register(
     if json:
         print_json(registered_json(registered))
     else:
-        typer.echo(registered.version.reference)
+        print_raw(registered.version.reference)

@@ -2,21 +2,15 @@
 
 from typing import Annotated
 
-import typer
-
-from modelreg.cli.completion import complete_deleted
 from modelreg.cli.options import JsonOption, QuietOption, RegistryOption, WhyOption
+from modelreg.cli.output import print_json, print_raw, say
+from modelreg.cli.parameters import Argument
 
 
 def restore(
     reference: Annotated[
         str,
-        typer.Argument(
-            metavar="REF",
-            help="The version by its number, as in fraud:3.",
-            autocompletion=complete_deleted,
-            show_default=False,
-        ),
+        Argument(metavar="REF", help="The version by its number, as in fraud:3.", completes="deleted"),
     ],
     why: WhyOption = "",
     registry: RegistryOption = None,
@@ -27,7 +21,6 @@ def restore(
 
     Example: modelreg restore fraud:2
     """
-    from modelreg.cli.output import print_json, say
     from modelreg.registry import Registry
 
     version = Registry.open(registry).restore(reference, why=why)
@@ -36,4 +29,4 @@ def restore(
     if json:
         print_json({"reference": version.reference, "state": version.state, "why": why})
     else:
-        typer.echo(version.reference)
+        print_raw(version.reference)

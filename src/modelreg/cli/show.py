@@ -1,8 +1,7 @@
 """modelreg show."""
 
-import typer
-
 from modelreg.cli.options import AtOption, JsonOption, QuietOption, ReferenceArgument, RegistryOption
+from modelreg.cli.output import print_json, print_raw, say_seen
 
 
 def show(
@@ -18,14 +17,13 @@ def show(
 
     Example: modelreg show fraud:3
     """
-    from modelreg.cli.output import print_json, say_seen
     from modelreg.registry import Registry
     from modelreg.times import until
 
     opened = Registry.open(registry)
     version = opened.resolve(reference, at=until(at) if at else None)
     if quiet:
-        typer.echo(version.reference)
+        print_raw(version.reference)
         return
     manifest = opened.show(version)
     say_seen(opened.last_seen, reference)
@@ -33,5 +31,5 @@ def show(
         print_json(manifest.to_mapping() | {"aliases": list(manifest.version.aliases)})
     else:
         if version.aliases:
-            typer.echo(f"# Aliases: {', '.join(version.aliases)}.")
-        typer.echo(manifest.to_yaml(), nl=False)
+            print_raw(f"# Aliases: {', '.join(version.aliases)}.")
+        print_raw(manifest.to_yaml(), end="")

@@ -1,7 +1,8 @@
 """What commands are about: references, pulled manifests, or what the project names."""
 
 import os
-from dataclasses import replace
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,11 +14,9 @@ from modelreg.registry import Registry
 from modelreg.settings import project_exceptions, project_line, project_models
 
 if TYPE_CHECKING:
-    from modelreg.environment.capture import Capture
     from modelreg.environment.policy import Terms
     from modelreg.export.subject import Subject
-    from modelreg.lock.reading import LockFile
-    from modelreg.registry.verify import EnvironmentReport
+    from modelreg.registry.verify import EnvironmentReport, Found
 
 
 def reports(references: list[str], checked: Checked, registry: str | None, terms: "Terms") -> "list[EnvironmentReport]":
@@ -34,36 +33,38 @@ def reports(references: list[str], checked: Checked, registry: str | None, terms
             "nothing to check: name a version (modelreg verify-env fraud:3), list models under [tool.modelreg.models] "
             f"in pyproject.toml, or run it where a {MANIFEST} was pulled"
         )
-    captured = checked.capture()
+    captured = cache(checked.capture)
     found = []
     for one in wanted:
         report = _pulled if is_path(one.reference) else _registered
         made = report(one.reference, checked, captured, registry, terms)
-        found.append(made if checked.lock is not None else replace(made, where=one.where))
+        found.append(made if checked.lock is not None else made._replace(where=one.where))
     return found
 
 
 def _pulled(
-    path: str, checked: Checked, captured: "Capture | LockFile | None", _: str | None, terms: "Terms"
+    path: str, checked: Checked, captured: "Callable[[], Found]", _: str | None, terms: "Terms"
 ) -> "EnvironmentReport":
     from modelreg.registry.verify import read_pulled, verify_pulled
 
     manifest = read_pulled(Path(path))
-    if captured is None:
-        captured, terms = checked.recorded(manifest.images, manifest.reference, manifest.groups, terms)
-    return verify_pulled(manifest, captured, terms)
+    if checked.is_recorded:
+        found, terms = checked.recorded(manifest.images, manifest.reference, manifest.groups, terms)
+        return verify_pulled(manifest, found, terms)
+    return verify_pulled(manifest, captured(), terms)
 
 
 def _registered(
-    reference: str, checked: Checked, captured: "Capture | LockFile | None", registry: str | None, terms: "Terms"
+    reference: str, checked: Checked, captured: "Callable[[], Found]", registry: str | None, terms: "Terms"
 ) -> "EnvironmentReport":
     opened = Registry.open(registry)
     version = opened.resolve(reference)
-    if captured is None:
-        captured, terms = checked.recorded(version.images, version.reference, version.record.groups, terms)
+    found: Found | Callable[[], Found] = captured
+    if checked.is_recorded:
+        found, terms = checked.recorded(version.images, version.reference, version.record.groups, terms)
     report = opened.verify_env(
         version,
-        environment=captured,
+        environment=found,
         policy=terms.policy,
         group=terms.group,
         allow_unchecked=terms.allow_unchecked,

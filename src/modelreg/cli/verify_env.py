@@ -1,10 +1,8 @@
 """modelreg verify-env."""
 
+import sys
 from typing import Annotated
 
-import typer
-
-from modelreg.cli.completion import complete_reference
 from modelreg.cli.options import (
     GroupCheckOption,
     JsonOption,
@@ -13,24 +11,24 @@ from modelreg.cli.options import (
     QuietOption,
     RegistryOption,
 )
+from modelreg.cli.parameters import Argument, Option
 from modelreg.cli.report import Form
 
 
 def verify_env(
     references: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="[REF]...",
             help="References, or paths of pulled folders or manifests. Default: [tool.modelreg.models] in "
             "pyproject.toml, else every modelreg.yaml below the working directory.",
-            autocompletion=complete_reference,
-            show_default=False,
+            completes="reference",
         ),
     ] = None,
     python: PythonOption = None,
     image: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--image",
             metavar="IMAGE",
             help="Check this image, without running it: registry/team/fraud:3, an OCI layout, what docker save wrote, "
@@ -38,11 +36,11 @@ def verify_env(
         ),
     ] = None,
     platform: Annotated[
-        str | None, typer.Option("--platform", metavar="OS/ARCH", help="Which one of a multi-platform image.")
+        str | None, Option("--platform", metavar="OS/ARCH", help="Which one of a multi-platform image.")
     ] = None,
     lock: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--lock",
             metavar="FILE",
             help="A requirements.txt, pylock.toml or uv.lock that an environment is to be built from.",
@@ -51,25 +49,21 @@ def verify_env(
     group: GroupCheckOption = None,
     policy: PolicyOption = "exact",
     allow_unchecked: Annotated[
-        bool, typer.Option("--allow-unchecked", help="Let pass what could not be checked; it is still told.")
+        bool, Option("--allow-unchecked", help="Let pass what could not be checked; it is still told.")
     ] = False,
     fix_command: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--fix-command",
             help="Print the one pip or uv command that puts the environment right, and nothing else to stdout.",
         ),
     ] = False,
     deep: Annotated[
         bool,
-        typer.Option(
-            "--deep", help="Also look for files changed since they were installed, in all that the model loads."
-        ),
+        Option("--deep", help="Also look for files changed since they were installed, in all that the model loads."),
     ] = False,
     registry: RegistryOption = None,
-    form: Annotated[
-        Form, typer.Option("--format", help="Text for people, or what scripts and CI systems read.")
-    ] = Form.TEXT,
+    form: Annotated[Form, Option("--format", help="Text for people, or what scripts and CI systems read.")] = Form.TEXT,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -84,6 +78,8 @@ def verify_env(
     from modelreg.environment.interpreter import ask
     from modelreg.errors import UsageError
 
+    if lock is not None and (python is not None or image is not None):
+        raise UsageError("--lock checks what is not built yet, --python and --image what is; give one of them")
     if platform is not None and image is None:
         raise UsageError("--platform says which one of an image's; add --image")
     if deep and image is not None:
@@ -110,4 +106,4 @@ def verify_env(
 
         print_reports(found, form, quiet=quiet)
     if not all(report.fits for report in found):
-        raise typer.Exit(3)
+        sys.exit(3)

@@ -4,9 +4,8 @@ import os
 import sys
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelreg.digest import sha256_of
 from modelreg.environment import probe
@@ -15,8 +14,7 @@ from modelreg.environment.interpreter import Asked, Interpreter, is_running_one
 from modelreg.environment.record import Environment, Origin, Package, Platform, Python
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(NamedTuple):
     """What an interpreter said: its environment, and what was odd about it.
 
     kind: `venv`, `conda` or `system`. paths: what added to `sys.path`, as in `CaptureNote`; None is unknown.
@@ -35,9 +33,9 @@ class Capture:
     paths: tuple[str, ...] | None = None
     duplicates: tuple[Duplicate, ...] = ()
     interpreter: Path | None = None
-    places: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = {}
     search: tuple[str, ...] = ()
-    editable: Mapping[str, str] = field(default_factory=dict)
+    editable: Mapping[str, str] = {}
     unplaced: frozenset[str] = frozenset()
     loaded: frozenset[str] = frozenset()
 
@@ -66,7 +64,7 @@ class Capture:
         if not self.search or any(package.requires is not None for package in packages):
             return self.environment
         found = read_distributions(probe.distributions(self.search, whole=True))
-        return replace(self.environment, packages=found.packages)
+        return self.environment._replace(packages=found.packages)
 
 
 def capture(interpreter: Interpreter, *, in_process: bool = False, whole: bool = True) -> Capture:
@@ -101,12 +99,12 @@ def capture_running(names: AbstractSet[str] | None = None) -> Capture:
     is not found so among all that is installed.
     """
     facts: dict[str, Any] = probe.facts(sys.path, names=names)
-    running = replace(_made_of(facts, Path(sys.executable), whole=False), loaded=_loaded())
+    running = _made_of(facts, Path(sys.executable), whole=False)._replace(loaded=_loaded())
     if names is None or names <= {package.name for package in running.environment.packages}:
         return running
     every = capture_running()
     packages = tuple(package for package in every.environment.packages if package.name in names)
-    return replace(every, environment=replace(every.environment, packages=packages))
+    return every._replace(environment=every.environment._replace(packages=packages))
 
 
 def _loaded() -> frozenset[str]:
@@ -148,7 +146,7 @@ _ADDED = {
 def _with_commits(environment: Environment, editable: Mapping[str, str]) -> Environment:
     """Say of each editable package which commit its folder is at, where that is a git work tree."""
     packages = tuple(_with_commit(package, editable) for package in environment.packages)
-    return replace(environment, packages=packages)
+    return environment._replace(packages=packages)
 
 
 def _with_commit(package: Package, editable: Mapping[str, str]) -> Package:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from modelreg.environment.markers import Markers, extra_of
@@ -18,8 +17,7 @@ class Wanted(NamedTuple):
     extras: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(NamedTuple):
     """Installed packages that are needed, by normalised name.
 
     absent: what is needed and not installed. unknown: packages of the closure that do not say what they need.

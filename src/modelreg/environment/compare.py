@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from modelreg.environment.distribution import Duplicate
 from modelreg.environment.expected import Expected, Pin
@@ -15,8 +15,7 @@ NO_RECORD = "it has no RECORD that says which files were installed, so it may be
 _NUMBERS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """The outcome: every finding, the gravest first, and how much was compared under which policy.
 
     roles: the packages that were compared, by name, with what they are to the model. ignored: the tooling, which was
@@ -27,7 +26,7 @@ class Comparison:
     findings: tuple[Finding, ...]
     roles: Mapping[str, Role]
     ignored: tuple[str, ...] = ()
-    terms: Terms = field(default_factory=Terms)
+    terms: Terms = Terms()
     unsaid: tuple[str, ...] = ()
 
     @property
@@ -38,20 +37,20 @@ class Comparison:
     @property
     def fits(self) -> bool:
         """Whether the environment may serve the model."""
-        return not any(self.count(severity) for severity in self.failing)
+        return not any(self.number_of(severity) for severity in self.failing)
 
     @property
     def failing(self) -> tuple[Severity, ...]:
         """The severities that make an environment unfit."""
         return (Severity.ERROR,) if self.terms.allow_unchecked else (Severity.ERROR, Severity.UNCHECKED)
 
-    def count(self, severity: Severity) -> int:
+    def number_of(self, severity: Severity) -> int:
         """Return how many findings are of this severity."""
         return sum(finding.severity is severity for finding in self.findings)
 
     def with_findings(self, more: Iterable[Finding]) -> "Comparison":
         """Return it with more findings, in their order."""
-        return replace(self, findings=_ordered([*self.findings, *more]))
+        return self._replace(findings=_ordered([*self.findings, *more]))
 
 
 def compare(
@@ -177,7 +176,7 @@ class _Look:
             is_right = duplicate.shadowed and same_version(pin.package.version, duplicate.first)
             if is_right and not self._policy.strict:
                 # What is imported has been compared; below it may lie what the system has.
-                finding = replace(finding, severity=Severity.INFO, note=None)
+                finding = finding._replace(severity=Severity.INFO, note=None)
             yield finding
 
     def extras(self, found: Iterable[Package]) -> Iterator[Finding]:
@@ -189,7 +188,7 @@ class _Look:
     def _unchecked(self, pin: Pin, reason: str, severity: Severity = Severity.UNCHECKED) -> Iterator[Finding]:
         """Yield that something of a package could not be checked, where the package counts."""
         if self._policy.counts(pin.role):
-            yield replace(self._finding(pin, "unknown", pin.package.version, reason), severity=severity)
+            yield self._finding(pin, "unknown", pin.package.version, reason)._replace(severity=severity)
 
     def _finding(self, pin: Pin, kind: str, wanted: str | None, found: str | None) -> Finding:
         name, role = pin.package.name, pin.role
@@ -337,7 +336,7 @@ def _waived(finding: Finding, waiver: Waiver | None, today: str) -> Finding:
     may_be = finding.is_pin or finding.kind in ("extra", "standard", "library")
     if not may_be or finding.severity not in (Severity.ERROR, Severity.WARNING):
         return finding
-    return replace(finding, severity=Severity.INFO, note=f"excused until {waiver.until}: {waiver.reason}")
+    return finding._replace(severity=Severity.INFO, note=f"excused until {waiver.until}: {waiver.reason}")
 
 
 def _covers(waiver: Waiver, finding: Finding) -> bool:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -36,7 +35,7 @@ def with_conda(environment: Environment, prefix: Path, places: Mapping[str, str]
         return package._replace(origin=Origin("conda", archive.url, sha256=archive.sha256))
 
     packages = tuple(map(with_archive, environment.packages))
-    return replace(environment, packages=packages, conda=tuple(sorted(others, key=lambda package: package.name)))
+    return environment._replace(packages=packages, conda=tuple(sorted(others, key=lambda package: package.name)))
 
 
 def named_in(prefix: Path) -> tuple[CondaPackage, ...]:

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelreg.environment.record import normalized
 from modelreg.environment.requirements_file import name_of, read_requirements
@@ -18,8 +17,7 @@ GROUPS = ("train", "serve")
 _BETWEEN = re.compile(r",\s*(?![<>=!~])(?![^\[]*\])")
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(NamedTuple):
     """What a group needs: requirements (PEP 508), and where that was said."""
 
     group: str

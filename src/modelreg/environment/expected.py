@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from modelreg.environment.finding import Role
@@ -22,15 +21,21 @@ class Pin(NamedTuple):
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
 class Expected:
     """An environment, and what the version record says of its packages; None where it says nothing."""
 
-    environment: Environment
-    imports: Imports | None = None
-    groups: Mapping[str, Group] | None = None
-    roles: Roles | None = None
-    _pins: dict[str | None, Mapping[str, Pin]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    def __init__(
+        self,
+        environment: Environment,
+        imports: Imports | None = None,
+        groups: Mapping[str, Group] | None = None,
+        roles: Roles | None = None,
+    ) -> None:
+        self.environment = environment
+        self.imports = imports
+        self.groups = groups
+        self.roles = roles
+        self._pins: dict[str | None, Mapping[str, Pin]] = {}
 
     def group(self, asked: str | None) -> str | None:
         """Return the group that is checked: the one asked for, else `serve` where it is declared, else none.

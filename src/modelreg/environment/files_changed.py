@@ -5,8 +5,8 @@ import hashlib
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from modelreg.environment.record import Package
 from modelreg.parallel import ahead
@@ -20,8 +20,7 @@ _BATCH = 200  # files that one thread takes at a time
 _WIDTH = min(4, os.cpu_count() or 1)
 
 
-@dataclass(frozen=True, slots=True)
-class FilesChanged:
+class FilesChanged(NamedTuple):
     """What became of the files of one package, by their paths in its RECORD.
 
     unread: those that are there and cannot be read. checked: how many were looked at.
@@ -37,8 +36,7 @@ class FilesChanged:
     managed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
+class _Listed(NamedTuple):
     path: str
     algorithm: str
     digest: str

@@ -1,8 +1,8 @@
 """What a comparison of environments finds, as values and as sentences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Severity(StrEnum):
@@ -42,8 +42,7 @@ class Role(StrEnum):
         return self in (Role.LOAD_CRITICAL, Role.DECLARED, Role.PINNED)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One difference, or one thing that could not be checked.
 
     kind: a key of `SENTENCES`. subject: the package's normalised name, a module of the standard library, a library

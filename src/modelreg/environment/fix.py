@@ -1,7 +1,7 @@
 """The one command that brings an environment to what a model wants. Pure: findings in, a command out."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from modelreg.environment.compare import same_version
 from modelreg.environment.finding import Finding, Severity
@@ -28,8 +28,7 @@ _AHEAD = (
 _ORIGINS = {"conda": "conda", "distribution": "the system's own packages"}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where the command is to install. tool: `pip`, its own, or `uv`. python: its interpreter.
 
     ahead: the packages that are imported from elsewhere whatever is installed, by name, with the folder that they lie
@@ -38,11 +37,10 @@ class Place:
 
     python: str
     tool: str
-    ahead: Mapping[str, str] = field(default_factory=dict)
+    ahead: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(NamedTuple):
     """A command, as words, and what it does not put right, or needs beside itself, in sentences.
 
     command: empty where there is nothing that one could install.

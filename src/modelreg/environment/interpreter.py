@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from shutil import which
 from typing import Any, NamedTuple, Self
 
-from modelreg.environment import probe
 from modelreg.errors import EnvironmentUnreadableError, NotFoundError
 
+PROBE = Path(__file__).with_name("run_probe.py")
+"""The script that an interpreter is asked with."""
 TIMEOUT = 60
 """Seconds that an interpreter has to answer."""
 
@@ -67,7 +67,7 @@ class Asked:
 
         self.interpreter = interpreter
         self._word = f"modelreg-{os.urandom(8).hex()}:"
-        command = [str(interpreter.path), str(Path(probe.__file__)), self._word, *(["whole"] if whole else [])]
+        command = [str(interpreter.path), str(PROBE), self._word, *(["whole"] if whole else [])]
         environ = {name: value for name, value in os.environ.items() if name != "__PYVENV_LAUNCHER__"}
         nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
         try:
@@ -154,7 +154,7 @@ def _executable(python: str) -> Path:
     if inside is not None:
         return inside
     # A bare name is a command, even beside a folder of sources called python.
-    command = which(python) if Path(python).name == python else None
+    command = _on_the_path(python) if Path(python).name == python else None
     if command is not None:
         return Path(command).absolute()
     if path.is_file():
@@ -162,6 +162,13 @@ def _executable(python: str) -> Path:
     if path.is_dir():
         raise NotFoundError(f"there is no Python in the folder {python}; give the folder of an environment")
     raise NotFoundError(f"there is no interpreter {python}; give the path of a Python executable or environment")
+
+
+def _on_the_path(command: str) -> str | None:
+    # Imported here: with the compressions that it brings along, it takes longer than most interpreters are looked for.
+    from shutil import which
+
+    return which(command)
 
 
 def _in_folder(folder: Path) -> Path | None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from modelreg.environment.finding import Role
@@ -29,13 +28,12 @@ class Waiver(NamedTuple):
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """What fails. name: one of `POLICIES`. bends: the packages that `compatible` may bend for, by normalised name."""
 
     name: str = "exact"
     bends: frozenset[str] = frozenset()
-    waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    waivers: Mapping[str, Waiver] = {}
 
     @classmethod
     def parse(cls, text: str, waivers: Mapping[str, Waiver] | None = None) -> "Policy":

@@ -8,9 +8,9 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -28,8 +28,7 @@ _TOP = re.compile(rb"\n([^/.,\n]+)[/.]")
 _MAPPING = re.compile(r"^MAPPING\b[^=]*= (\{.*\})$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Providers:
+class Providers(NamedTuple):
     """Where a model's imports come from.
 
     packages: by module, the package that provides it, Python's own left out. owners: all packages that do: several may

@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 from modelreg.canonical import encode
@@ -132,14 +130,13 @@ class Platform(NamedTuple):
         return f"{self.system} {self.machine}{libc}"
 
 
-@dataclass(frozen=True)
-class Environment:
+class Environment(NamedTuple):
     """Python, platform and packages. Two captures of one environment are equal, and have one digest."""
 
     python: Python
     platform: Platform
-    packages: tuple[Package, ...] = field(default=())
-    conda: tuple[CondaPackage, ...] = field(default=())
+    packages: tuple[Package, ...] = ()
+    conda: tuple[CondaPackage, ...] = ()
 
     def to_mapping(self) -> dict[str, object]:
         """Return the environment record of docs/format.md."""
@@ -178,7 +175,7 @@ class Environment:
             tuple(_conda_package(item) for item in fields.optional_children("conda")),
         )
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """The digest of the record, with its `sha256:`."""
         return f"sha256:{sha256_of(encode(self.to_mapping()))}"

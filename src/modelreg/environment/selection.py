@@ -1,7 +1,7 @@
 """What of a version's environment is meant: every package, or those of one of its groups."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from modelreg.environment.expected import Expected, declared_package
 from modelreg.environment.record import TOOLING, Environment, Origin, Package
@@ -12,8 +12,7 @@ BASE = "base"
 """The group that every other one includes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(NamedTuple):
     """One package to install, exactly.
 
     package: as it was observed or, with `declared`, as it was declared; its version is empty where a URL was.
@@ -45,8 +44,7 @@ class Selected:
         return f"{self.name} {self.version}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Packages of a version's environment, sorted by name.
 
     environment: the whole of it. group: None means every package. groups: that the version has, by name.
@@ -71,13 +69,13 @@ class Selection:
 
     def without(self, left_out: Collection[str]) -> "Selection":
         """Return it without some pins, named as in `numpy 2.1.0`."""
-        return replace(self, pins=tuple(pin for pin in self.pins if str(pin) not in left_out))
+        return self._replace(pins=tuple(pin for pin in self.pins if str(pin) not in left_out))
 
     @property
     def expected(self) -> Expected:
         """What an environment that holds exactly this is held against: every package counts."""
         packages = tuple(pin.package for pin in self.pins)
-        return Expected(replace(self.environment, packages=packages, conda=()))
+        return Expected(self.environment._replace(packages=packages, conda=()))
 
 
 def select(
@@ -132,7 +130,7 @@ def one_version_each(selection: Selection) -> Selection:
                 f"{pin.name} is {other.version} for {other.groups[0]} and {pin.version} for {pin.groups[0]}; "
                 "choose one with --group"
             )
-    return replace(selection, pins=tuple(seen.values()))
+    return selection._replace(pins=tuple(seen.values()))
 
 
 def _declared(groups: Mapping[str, Group]) -> Iterator[Selected]:

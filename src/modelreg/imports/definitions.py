@@ -3,14 +3,13 @@
 import ast
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _DYNAMIC_NAMES = frozenset({"globals", "vars", "locals", "exec", "setattr", "__import__", "modules", "global_enum"})
 _DYNAMIC_ATTRIBUTES = frozenset({"modules", "f_globals", "global_enum", "_convert", "_convert_"})
 
 
-@dataclass(frozen=True, slots=True)
-class Definitions:
+class Definitions(NamedTuple):
     """What a module binds at its top, conditional definitions included.
 
     names: what is bound. imported: of these, what comes from another module: its dotted name, and the name it has

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from modelreg.environment.capture import Capture, capture
@@ -123,7 +123,7 @@ def _interpreter(
     if found is None:
         raise EnvironmentUnreadableError(f"{python} is no Python that answers; give another one with --python")
     bare = capture(find_interpreter(found.path), whole=False).environment
-    findings = compare(Expected(replace(wanted, packages=())), replace(bare, packages=())).findings
+    findings = compare(Expected(wanted._replace(packages=())), bare._replace(packages=())).findings
     wrong = [one for one in findings if one.severity is Severity.ERROR and one.subject in ("python", "platform")]
     if wrong:
         raise EnvironmentMismatchError(f"{found.path} cannot hold this environment: {_listed(wrong)}")

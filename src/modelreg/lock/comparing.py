@@ -1,7 +1,6 @@
 """Would what a lock installs fit a model? A lock, and what is expected, in; findings out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from modelreg.environment.capture import editable_origin
 from modelreg.environment.compare import Comparison, compare
@@ -35,7 +34,7 @@ def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock
     pins = expected.pins(expected.group(terms.group))
     counted = {name: pin for name, pin in pins.items() if pin.role is not Role.TOOLING}
     packages, open_ends = _assumed(lock, counted)
-    environment = replace(expected.environment, packages=packages, conda=())
+    environment = expected.environment._replace(packages=packages, conda=())
     files = {one.package.name: one.hashes for one in lock.packages if one.hashes}
     comparison = compare(_without_builds(expected), environment, terms, files=files)
     findings = [_named(finding, lock) for finding in comparison.findings]
@@ -46,7 +45,7 @@ def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock
     roles = {name: role for name, role in comparison.roles.items() if name not in unknown}
     if not roles and comparison.roles:
         findings.append(Finding(Severity.ERROR, "nothing", "packages", None, None))
-    bare = replace(comparison, findings=(), roles=roles, unsaid=tuple(_unsaid(lock, expected.environment)))
+    bare = comparison._replace(findings=(), roles=roles, unsaid=tuple(_unsaid(lock, expected.environment)))
     return lock, environment, bare.with_findings([*findings, *_scope(lock, expected.environment)])
 
 
@@ -104,7 +103,8 @@ def _at(loose: Loose) -> str:
 def _without_builds(expected: Expected) -> Expected:
     """Leave out which files the packages had, as a lock does not say what those of its own would be."""
     packages = tuple(package._replace(record=None) for package in expected.environment.packages)
-    return replace(expected, environment=replace(expected.environment, packages=packages))
+    environment = expected.environment._replace(packages=packages)
+    return Expected(environment, expected.imports, expected.groups, expected.roles)
 
 
 def _named(finding: Finding, lock: Lock) -> Finding:
@@ -112,7 +112,7 @@ def _named(finding: Finding, lock: Lock) -> Finding:
     if finding.kind != "missing" or finding.severity is Severity.INFO:
         return finding
     said = f"{lock.path} does not ask for it"
-    return replace(finding, note=f"{said}; {finding.note}" if finding.note else said)
+    return finding._replace(note=f"{said}; {finding.note}" if finding.note else said)
 
 
 def _scope(lock: Lock, environment: Environment) -> Iterator[Finding]:

@@ -1,7 +1,6 @@
 """The registry: what the command line and every other caller stand on."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,7 +166,7 @@ class Registry(RegistryEnvironments):
         for alias in aliases:
             self.set_alias(registered.version, alias, why="registered", force=True)
         if notes or aliases:
-            return replace(registered, version=self.resolve(registered.version.reference))
+            return registered._replace(version=self.resolve(registered.version.reference))
         return registered
 
     def set_alias(
@@ -305,7 +304,7 @@ class Registry(RegistryEnvironments):
         copied = copy(self._store, manifest, target._store, actor(), progress=progress, cache=self._cache)  # noqa: SLF001
         for alias in aliases:
             target.set_alias(copied.version, alias, why="copied", force=True)
-        return replace(copied, version=target.resolve(copied.version.reference)) if aliases else copied
+        return copied._replace(version=target.resolve(copied.version.reference)) if aliases else copied
 
     def _refuse_itself(self, files: "SourceTree") -> None:
         """A registry in the folder that is registered would be registered with it, and grow each time."""

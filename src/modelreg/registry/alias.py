@@ -1,6 +1,5 @@
 """Moving aliases: a numbered history, in which of two people at once one wins and the other is told."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from modelreg import layout
@@ -14,8 +13,7 @@ from modelreg.store import Store
 from modelreg.version import State
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """What became of an alias. moved: False where it pointed there already."""
 
     model: str

@@ -1,7 +1,6 @@
 """Adding facts to a version after it was registered; the version's own record never changes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from modelreg import layout
 from modelreg.errors import UsageError
@@ -37,7 +36,7 @@ def annotate(
     annotation = Annotation(
         stamp(store, actor), tags or {}, metrics or {}, description, tuple(remove_tags), images or {}
     )
-    after = replace(before, annotations=(*before.annotations, annotation))
+    after = before._replace(annotations=(*before.annotations, annotation))
     if _state(after) == _state(before):
         return before
     record = annotation.to_bytes(model, number)

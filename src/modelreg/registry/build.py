@@ -3,8 +3,8 @@
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from modelreg.environment import probe
 from modelreg.environment.record import Environment
@@ -36,8 +36,7 @@ from modelreg.version import Version
 Tell = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """How an image is to be built.
 
     target: `base`, `train` or `serve`. tag: what it is called. base: what `base` stands on, or None for Docker's own
@@ -49,7 +48,7 @@ class Order:
     push: bool = False
     engine: str | None = None
     base: str | None = None
-    secrets: Mapping[str, Path] = field(default_factory=dict)
+    secrets: Mapping[str, Path] = {}
     options: tuple[str, ...] = ()
     allow_missing: bool = False
 

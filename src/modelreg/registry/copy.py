@@ -4,7 +4,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from modelreg import layout
@@ -137,6 +136,6 @@ def _bring_annotations(target: Store, version: Version, copied: Version, actor: 
     last = ModelReader(target, model).last_fact(number)
     for annotation in version.annotations:
         if annotation.stamp.op not in brought:
-            stamped = replace(annotation, stamp=stamp(target, actor)._replace(op=annotation.stamp.op))
+            stamped = annotation._replace(stamp=stamp(target, actor)._replace(op=annotation.stamp.op))
             record = stamped.to_bytes(model, number)
             last = append(target, lambda fact: layout.annotation(model, number, fact), last + 1, record)

@@ -1,8 +1,8 @@
 """Looking a registry over: can it be reached, read, written to and trusted, and is anything left lying."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from modelreg import layout
 from modelreg.errors import KeyExistsError, ModelregError, StoreError
@@ -16,8 +16,7 @@ _SKEW = timedelta(minutes=5)
 """How much a clock may differ before a signature is refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """What was looked at, and what was found. exit_code: 0 where all is well; else that of the fault."""
 
     what: str

@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from modelreg.events import ImageNote
     from modelreg.export import Exported
     from modelreg.install.rebuild import Rebuilt
-    from modelreg.lock.reading import LockFile
     from modelreg.registry.build import Order
     from modelreg.registry.image import Attached
     from modelreg.registry.pull import Pulled
-    from modelreg.registry.verify import EnvironmentReport
+    from modelreg.registry.verify import EnvironmentReport, Found
 
 
 class RegistryEnvironments(RegistryReader):
@@ -69,7 +68,7 @@ class RegistryEnvironments(RegistryReader):
         reference: str | Reference | Version,
         *,
         python: str | PathLike[str] | None = None,
-        environment: "Capture | LockFile | None" = None,
+        environment: "Found | Callable[[], Found] | None" = None,
         lock: str | PathLike[str] | None = None,
         policy: "str | Policy" = "exact",
         group: str | None = None,
@@ -78,11 +77,11 @@ class RegistryEnvironments(RegistryReader):
     ) -> "EnvironmentReport":
         """Compare an environment with the one that a version was registered with.
 
-        python: the interpreter whose environment is captured; see `find_interpreter`. `environment`: one captured
-        already. lock: a requirements.txt, pylock.toml or uv.lock, of which nothing has been built yet, instead.
-        policy: what fails; see `Policy.parse`. group: what the environment is for; without it `serve`, where
-        the model has that group. allow_unchecked: what could not be checked fails nothing. deep: also look
-        for files that were changed since they were installed.
+        python: the interpreter whose environment is captured; see `find_interpreter`. environment: one captured
+        already, or what captures it, which is called once the version has been read. lock: a requirements.txt,
+        pylock.toml or uv.lock, of which nothing has been built yet, instead. policy: what fails; see `Policy.parse`.
+        group: what the environment is for; without it `serve`, where the model has that group. allow_unchecked: what
+        could not be checked fails nothing. deep: also look for files that were changed since they were installed.
 
         Raises:
             UsageError, NotFoundError: as `resolve`; there is no such policy or group.

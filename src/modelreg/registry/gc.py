@@ -1,8 +1,8 @@
 """Garbage collection: candidates, a second look, a plan, and only then deletion (docs/protocol.md)."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from modelreg import layout
 from modelreg.errors import IntegrityError
@@ -17,8 +17,7 @@ GRACE = timedelta(hours=24)
 """How old what is collected must be, unless said otherwise: a courtesy to slow uploads and second thoughts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Garbage:
+class Garbage(NamedTuple):
     """An upload that nothing live refers to. size: bytes. versions: the deleted ones that referred to it."""
 
     model: str
@@ -27,8 +26,7 @@ class Garbage:
     versions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(NamedTuple):
     """What a collection removed, or, in a dry run, would remove. leftovers: bytes that killed writers left behind."""
 
     garbage: tuple[Garbage, ...]

@@ -1,14 +1,13 @@
 """The story of a model: everything that its records tell, in order."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from modelreg.events import DELETED, RESTORING, Annotation
 from modelreg.registry.model import ModelReader
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(NamedTuple):
     """One thing that happened to a model.
 
     kind: `registered`, `aliased`, `unaliased`, `rolled back`, `annotated`, `deleted`, `restored` or `collected`.

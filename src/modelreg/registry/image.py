@@ -1,7 +1,7 @@
 """Images that hold a version's environment: looked at, compared with its pins, and recorded by digest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, compare
@@ -17,8 +17,7 @@ from modelreg.progress import ProgressCallback
 _SHOWN = 3  # differences that an error names
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(NamedTuple):
     """An image that was recorded for a target. comparison: with the pins; None where it was not looked at."""
 
     target: str

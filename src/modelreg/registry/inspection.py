@@ -14,8 +14,6 @@ from modelreg.records import Imports
 from modelreg.registry.hidden import COMMON
 
 _SHOWN = 3  # files that a sentence names
-_TOP = rb'^[^/,"\n.][^/,"\n]*(?=/|(?<=\.py),|(?<=\.so),|(?<=\.pyd),)'
-"""How a line of a RECORD begins: the folder or the module at the top."""
 _BELOW = rb'/(?!__init__\.py,)((?!tests?/)[^/,"\n]+/)*[^/,"\n]+\.(py|so|pyd)(?=,)'
 """How it goes on where it is a module in a folder; tests, which images may leave out, are passed over."""
 _ENDS = (".py,", "/__init__.py,", ".cpython-", ".abi3.", ".cp")
@@ -104,17 +102,19 @@ def _gone(record: bytes, folder: Path, names: Collection[str]) -> Iterator[str]:
             if not (top.endswith(".py") and f"{top}c" in names):
                 yield top
         elif top.isidentifier():
-            modules = _modules(record, top)
-            if modules and not any(_is_there(f"{folder}{os.sep}{module}") for module in modules):
-                yield modules[0]
+            first = next(_modules(record, top), None)
+            if first and not any(_is_there(f"{folder}{os.sep}{module}") for module in _modules(record, top)):
+                yield first
 
 
-def _modules(record: bytes, top: str) -> list[str]:
-    """Return one or two modules of a folder: what makes it a package, which several may share, and one of its own."""
+def _modules(record: bytes, top: str) -> Iterator[str]:
+    """Yield one or two modules of a folder: what makes it a package, which several may share, and one of its own."""
     own = f"{top}/__init__.py"
-    has_own = record.startswith(f"{own},".encode()) or f"\n{own},".encode() in record
+    if record.startswith(f"{own},".encode()) or f"\n{own},".encode() in record:
+        yield own
     other = re.search(rb"^%b%b" % (top.encode(), _BELOW), record, re.MULTILINE)
-    return ([own] if has_own else []) + ([other[0].decode("utf-8", "replace")] if other else [])
+    if other:
+        yield other[0].decode("utf-8", "replace")
 
 
 def _is_there(path: str) -> bool:
@@ -123,8 +123,9 @@ def _is_there(path: str) -> bool:
 
 def _tops(record: bytes) -> frozenset[str]:
     """Return the modules and packages that a RECORD has at the top, as the files and folders that they are."""
-    tops = {top.decode("utf-8", "replace") for top in set(re.findall(_TOP, record, re.MULTILINE))}
-    return frozenset(top for top in tops - COMMON if _is_loaded(top))
+    beginnings = {line.partition(b"/")[0] for line in record.split(b"\n")}
+    tops = (beginning.decode("utf-8", "replace").partition(",") for beginning in beginnings)
+    return frozenset(top for top, comma, _ in tops if _is_loaded(top, is_file=comma != "")) - COMMON
 
 
 def _record(metadata: Path) -> bytes:
@@ -135,9 +136,11 @@ def _record(metadata: Path) -> bytes:
         return b""
 
 
-def _is_loaded(top: str) -> bool:
+def _is_loaded(top: str, *, is_file: bool) -> bool:
     """Tell whether it is a module, a package, or the folder `….libs` in which wheels bring libraries."""
-    return (top.isidentifier() and top != "__pycache__") or top.endswith((".libs", ".py", ".so", ".pyd"))
+    if is_file:
+        return top.endswith((".py", ".so", ".pyd")) and top[0] != "."
+    return (top.isidentifier() and top != "__pycache__") or (top.endswith(".libs") and top[0] != ".")
 
 
 def _names_in(folder: Path, known: dict[Path, frozenset[str]]) -> frozenset[str]:

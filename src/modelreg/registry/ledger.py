@@ -5,7 +5,6 @@ from contextlib import contextmanager, suppress
 
 from modelreg import layout
 from modelreg.canonical import MAX_BYTES
-from modelreg.digest import sha256_of
 from modelreg.errors import AccessDeniedError, IntegrityError, KeyAbsentError, StoreError
 from modelreg.events import Stamp
 from modelreg.records import new_op, seal, unseal
@@ -69,17 +68,16 @@ def reading(store: Store, key: str, read: bytes | None = None) -> Iterator[bytes
         raise IntegrityError(f"the record {key} in {store.url} {error}") from None
 
 
-def read_content(store: Store, key: str, sha256: str) -> bytes:
-    """Return the bytes of a content-addressed record that another record refers to, verified.
+@contextmanager
+def reading_content(store: Store, key: str) -> Iterator[bytes]:
+    """Read a content-addressed record that another record refers to, as `reading` does; who takes it verifies it.
 
     Raises:
-        IntegrityError: it is missing or damaged.
+        IntegrityError: it is missing.
     """
     try:
         with reading(store, key) as data:
-            if sha256_of(data) != sha256:
-                raise IntegrityError("was edited or is damaged: its digest does not agree")
-            return data
+            yield data
     except KeyAbsentError:
         raise IntegrityError(f"the record {key} is missing in {store.url}") from None
 

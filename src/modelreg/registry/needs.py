@@ -1,7 +1,7 @@
 """What a model needs of the environment that is registered with it: imports, roles, groups."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import same_version
@@ -14,8 +14,7 @@ from modelreg.imports.scan import scan
 from modelreg.records import Group, Imports, Roles
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(NamedTuple):
     """What a version record says of what its model needs. remarks: what a person should know about it."""
 
     imports: Imports | None

@@ -7,8 +7,8 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from modelreg.cache.local import LocalCache
 from modelreg.digest import pour
@@ -29,8 +29,7 @@ _NAMED = 5
 """How many of the files that are in the way an error names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pulled:
+class Pulled(NamedTuple):
     """A pull that is complete. changed: False where everything was there, and was right, already."""
 
     version: Version

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from modelreg import layout
 from modelreg.canonical import decode
@@ -39,8 +39,7 @@ from modelreg.version import Version
 _ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """All that a new version is to hold, but for its number and where its files lie."""
 
     model: str
@@ -67,8 +66,7 @@ class Submission:
         return Expected(environment, self.imports, self.groups, self.roles)
 
 
-@dataclass(frozen=True, slots=True)
-class Carrier:
+class Carrier(NamedTuple):
     """Brings files that are not on this machine. tree: what they are.
 
     bring: takes a file's path and the key where it is to lie, tells the callback how many bytes are through, and says
@@ -79,8 +77,7 @@ class Carrier:
     bring: Callable[[str, str, Callable[[int], None]], Poured]
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(NamedTuple):
     """A registration that was acknowledged.
 
     created: False where `if_changed` found an equal version. uploaded: False where the bytes were there already.

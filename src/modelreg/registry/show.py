@@ -7,8 +7,8 @@ from modelreg import layout
 from modelreg.digest import sha256_of
 from modelreg.environment.record import Environment
 from modelreg.errors import IntegrityError
-from modelreg.records import Tree, content_addressed
-from modelreg.registry.ledger import read_content
+from modelreg.records import Tree, content_addressed, verified
+from modelreg.registry.ledger import reading_content
 from modelreg.store import Store
 from modelreg.version import Version
 
@@ -27,11 +27,8 @@ def show(store: Store, version: Version) -> "Manifest":
 
     sha256 = version.artifact.digest.removeprefix("sha256:")
     key = layout.tree(version.model, version.artifact.size, sha256)
-    data = read_content(store, key, sha256)
-    try:
+    with reading_content(store, key) as data:
         tree = Tree.from_bytes(data, sha256)
-    except IntegrityError as error:
-        raise type(error)(f"the record {key} in {store.url}: {error}") from None
     if (tree.size, len(tree.files)) != (version.artifact.size, version.artifact.files):
         raise IntegrityError(f"the record {key} in {store.url} is damaged: it is not what {version} says of its files")
     record, environment = read_environment(store, version)
@@ -44,7 +41,8 @@ def _version_record(store: Store, version: Version) -> bytes:
     if f"sha256:{sha256_of(data)}" == version.digest:
         return data
     key = layout.version(version.model, version.number)
-    return read_content(store, key, version.digest.removeprefix("sha256:"))
+    with reading_content(store, key) as data:
+        return verified(data, version.digest.removeprefix("sha256:"))
 
 
 def read_environment(store: Store, version: Version) -> tuple[Mapping[str, object], Environment]:
@@ -55,9 +53,6 @@ def read_environment(store: Store, version: Version) -> tuple[Mapping[str, objec
     """
     sha256 = version.environment.digest.removeprefix("sha256:")
     key = layout.environment(version.model, sha256)
-    data = read_content(store, key, sha256)
-    try:
+    with reading_content(store, key) as data:
         record = content_addressed("environment", data, sha256)
         return record, Environment.from_mapping(record)
-    except IntegrityError as error:
-        raise IntegrityError(f"the record {key} in {store.url} {error}") from None

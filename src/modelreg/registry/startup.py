@@ -6,7 +6,6 @@ YAML where it can be avoided.
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,7 +88,8 @@ def _check(name: str, expected: Expected, terms: Terms) -> EnvironmentReport:
     pins = expected.pins(expected.group(terms.group))
     counted = {name for name, pin in pins.items() if terms.policy.counts(pin.role)}
     packages = tuple(package for package in expected.environment.packages if package.name in counted)
-    needed = replace(expected, environment=replace(expected.environment, packages=packages))
+    environment = expected.environment._replace(packages=packages)
+    needed = Expected(environment, expected.imports, expected.groups, expected.roles)
     return check(name, needed, capture_running(counted), terms)
 
 

@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, compare, excused
@@ -25,12 +24,13 @@ if TYPE_CHECKING:
     from modelreg.lock.reading import LockFile
     from modelreg.manifest import PulledManifest
 
+Found: TypeAlias = "Capture | LockFile"
+"""What is held against a version."""
 LOCK = "lock"
 """The kind of capture that a lock file is taken for."""
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentReport:
+class EnvironmentReport(NamedTuple):
     """Whether a captured environment fits a version, and every difference.
 
     where: the file and the line that ask for this check, where they do; lines: those that a finding is about, by its
@@ -41,8 +41,8 @@ class EnvironmentReport:
     comparison: Comparison
     capture: Capture
     where: tuple[str, int] | None = None
-    lines: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    wanted: Mapping[str, Package] = field(default_factory=dict)
+    lines: Mapping[str, tuple[str, int]] = {}
+    wanted: Mapping[str, Package] = {}
 
     @property
     def is_lock(self) -> bool:
@@ -68,19 +68,23 @@ class EnvironmentReport:
 
 def verify_version(
     version: Version,
-    capture: "Capture | LockFile",
+    found: "Found | Callable[[], Found]",
     model: ModelReader,
     environment_of: Callable[[Version], Environment],
     terms: Terms | None = None,
 ) -> EnvironmentReport:
     """Compare an environment with a version's, and say of each pin that differs since which version it is wanted.
 
+    found: an environment, a lock, or what returns one of them and is called once all else has been read: an
+    interpreter that was asked answers meanwhile.
+
     Raises:
         UsageError: the version has no such group as `terms` name.
     """
     wanted, record = environment_of(version), version.record
     expected = Expected(wanted, record.imports, record.groups, record.roles)
-    report = check(version.reference, expected, capture, terms)
+    expected.pins(expected.group(terms.group if terms else None))
+    report = check(version.reference, expected, found() if callable(found) else found, terms)
     differing = {finding.subject for finding in report.findings if finding.is_pin}
     recorded = differing & {package.name for package in wanted.packages}
     read = {version.environment.digest: wanted}  # most versions share one
@@ -98,16 +102,14 @@ def verify_version(
     return _with_images(dated, version.images)
 
 
-def verify_pulled(
-    manifest: "PulledManifest", capture: "Capture | LockFile", terms: Terms | None = None
-) -> EnvironmentReport:
-    """Compare an environment with what a pulled manifest says, without the registry.
+def verify_pulled(manifest: "PulledManifest", found: "Found", terms: Terms | None = None) -> EnvironmentReport:
+    """Compare an environment, or a lock, with what a pulled manifest says, without the registry.
 
     Raises:
         UsageError: the version has no such group as `terms` name.
     """
     expected = Expected(manifest.environment, manifest.imports, manifest.groups, manifest.roles)
-    report = check(manifest.reference, expected, capture, terms)
+    report = check(manifest.reference, expected, found, terms)
     said = _said(manifest.reference, manifest.created)
     dated = _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
     return _with_images(dated, manifest.images)
@@ -136,24 +138,22 @@ def todays(
     return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked, deep)
 
 
-def check(
-    reference: str, expected: Expected, capture: "Capture | LockFile", terms: Terms | None = None
-) -> EnvironmentReport:
+def check(reference: str, expected: Expected, found: "Found", terms: Terms | None = None) -> EnvironmentReport:
     """Compare an environment with what is expected of it, and look into its files where that tells more.
 
     Raises:
         UsageError: the model has no such group as `terms` name.
     """
     terms = terms or todays()
-    if not isinstance(capture, Capture):
-        return _lock_report(reference, expected, capture, terms)
-    found = _whole(expected, capture, terms)
-    comparison = compare(expected, found, terms, capture.duplicates, unplaced=capture.unplaced)
-    more = [*hidden_findings(expected, capture, comparison), *_library_findings(expected, capture, terms)]
+    if not isinstance(found, Capture):
+        return _lock_report(reference, expected, found, terms)
+    environment = _whole(expected, found, terms)
+    comparison = compare(expected, environment, terms, found.duplicates, unplaced=found.unplaced)
+    more = [*hidden_findings(expected, found, comparison), *_library_findings(expected, found, terms)]
     comparison = comparison.with_findings(excused(more, terms))
     for look in (code_findings, file_findings, emptied_findings):
-        comparison = comparison.with_findings(look(expected, capture, terms, comparison.findings))
-    return EnvironmentReport(reference, comparison, capture, wanted=_wanted(expected, comparison))
+        comparison = comparison.with_findings(look(expected, found, terms, comparison.findings))
+    return EnvironmentReport(reference, comparison, found, wanted=_wanted(expected, comparison))
 
 
 def _library_findings(expected: Expected, capture: Capture, terms: Terms) -> Iterator[Finding]:
@@ -208,7 +208,7 @@ def _whole(expected: Expected, capture: Capture, terms: Terms) -> Environment:
         return package._replace(record=capture.record_digest(package))
 
     packages = (package for package in capture.environment.packages if package.name not in tools)
-    return replace(capture.environment, packages=tuple(map(whole, packages)))
+    return capture.environment._replace(packages=tuple(map(whole, packages)))
 
 
 def _tools(capture: Capture, pins: Mapping[str, Pin]) -> frozenset[str]:
@@ -288,9 +288,9 @@ def _first(
 
 def _dated(report: EnvironmentReport, since: Mapping[str, str]) -> EnvironmentReport:
     findings = (
-        replace(finding, since=since.get(finding.subject)) if finding.is_pin else finding for finding in report.findings
+        finding._replace(since=since.get(finding.subject)) if finding.is_pin else finding for finding in report.findings
     )
-    return replace(report, comparison=replace(report.comparison, findings=tuple(findings)))
+    return report._replace(comparison=report.comparison._replace(findings=tuple(findings)))
 
 
 def _with_images(report: EnvironmentReport, images: Mapping[str, ImageNote]) -> EnvironmentReport:
@@ -302,7 +302,7 @@ def _with_images(report: EnvironmentReport, images: Mapping[str, ImageNote]) -> 
     ]
     if not disagreeing:
         return report
-    return replace(report, comparison=report.comparison.with_findings(disagreeing))
+    return report._replace(comparison=report.comparison.with_findings(disagreeing))
 
 
 def _pinned(package: Package | None) -> tuple[str, Origin | None] | None:

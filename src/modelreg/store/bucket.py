@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from modelreg.digest import CHUNK
 from modelreg.errors import UsageError
@@ -22,8 +22,7 @@ PART = 8 * CHUNK
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,220}[A-Za-z0-9]", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """A registry's place in a bucket. prefix: empty, or ends in `/`."""
 
     scheme: str

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from modelreg.environment.finding import Severity
@@ -34,6 +33,6 @@ def _result(report: "EnvironmentReport") -> dict[str, object]:
         "roles": dict(Counter(comparison.roles.values())),
         "ignored": list(comparison.ignored),
         "unsaid": list(comparison.unsaid),
-        "counts": {severity.value: comparison.count(severity) for severity in Severity},
-        "findings": [asdict(finding) | {"message": str(finding)} for finding in comparison.findings],
+        "counts": {severity.value: comparison.number_of(severity) for severity in Severity},
+        "findings": [finding._asdict() | {"message": str(finding)} for finding in comparison.findings],
     }

@@ -70,7 +70,7 @@ def summary(comparison: "Comparison") -> list[str]:
     if not levels:
         lines = [f"no package was compared; policy {terms.policy}{group}"]
     lines += comparison.unsaid
-    unchecked = comparison.count(Severity.UNCHECKED)
+    unchecked = comparison.number_of(Severity.UNCHECKED)
     if unchecked:
         allowed = "allowed" if terms.allow_unchecked else "which fails; --allow-unchecked lets it pass"
         lines.append(f"{count_text(unchecked, 'thing')} could not be checked, {allowed}")

@@ -1,0 +1,79 @@
+"""Running a command line: the one place where errors become a sentence and an exit code."""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from modelreg.cli import plain
+from modelreg.cli.commands import COMPLETION
+from modelreg.cli.output import say
+from modelreg.errors import ModelregError
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
+"""Why an answer cannot be written to where stdout leads."""
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C or a request to end; no Exception, which what is done may answer itself."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command line; return its exit code, as README.md lists them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    _prepare_streams()
+    try:
+        _read(arguments)()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except (_Interrupted, Exception) as error:  # noqa: BLE001  # the last line of defence: a sentence, not a traceback
+        if os.environ.get("MODELREG_DEBUG"):
+            # Imported here: it is for those who look for a fault.
+            import traceback
+
+            traceback.print_exc()
+        sentence, code = _said(error)
+        say(f"error: {sentence}")
+        return code
+    return 0
+
+
+def _read(arguments: list[str]) -> Callable[[], None]:
+    asked = None if COMPLETION in os.environ else plain.read(arguments)
+    if asked is not None:
+        return asked
+    # Imported here: Typer takes longer to load than most commands take.
+    from modelreg.cli import app
+
+    return app.read(arguments)
+
+
+def _prepare_streams() -> None:
+    """Make it possible to print anything, anywhere: a closed stream swallows it, a narrow encoding escapes it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  # for good
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _said(error: BaseException) -> tuple[str, int]:
+    if isinstance(error, ModelregError):
+        return str(error), error.exit_code
+    if isinstance(error, _Interrupted):
+        return "interrupted; nothing is left half-done", error.exit_code
+    if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
+        return f"the answer cannot be written: {error.strerror}", 1
+    return f"a fault of modelreg itself, {type(error).__name__}: {error}; see it with modelreg --debug", 1
+
+
+def _interrupt(number: int, _: object) -> NoReturn:
+    raise _Interrupted(number)
