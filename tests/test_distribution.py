@@ -27,6 +27,16 @@ def read(found: dict[str, Any]) -> tuple[Package, tuple[str, ...]]:
     return package, made_sense_of.remarks
 
 
+def test_a_package_of_debian_s_may_have_metadata_in_two_formats() -> None:
+    """As python3-cryptography of Debian 12."""
+    folder = "/usr/lib/python3/dist-packages"
+    found = [distribution(folder=folder), distribution(folder=folder, file="pkg.egg-info")]
+    debians = read_distributions(found)
+    assert (len(debians.packages), debians.duplicates, debians.remarks) == (1, (), ())
+    assert read_distributions([{**one, "folder": SITE} for one in found]).duplicates
+    assert read_distributions([found[0], {**found[1], "version": "0.9"}]).duplicates
+
+
 ORIGINS: dict[str, tuple[dict[str, Any], Origin | None]] = {
     "an index": (distribution(), None),
     "a commit": (

@@ -7,7 +7,7 @@ though nobody would mind, of the second.
 from pathlib import Path
 
 import pytest
-from drift_places import ERROR, INFO, WARNING, Case, Found, findings, verified, wheel
+from drift_places import ERROR, INFO, WARNING, Case, Found, Spoiled, Written, findings, verified, wheel
 
 from modelreg import Registry
 
@@ -192,6 +192,12 @@ NAMESPACES = {
 
 HYPEROPT, FASTAPI = wheel("hyperopt", "1.0"), wheel("fastapi", "1.0")
 TRAINED = (*ALL, HYPEROPT)
+REQUIRES = b"Requires-Dist: clicky\nRequires-Dist: shared\n\n"
+TOOL = (
+    Written("modelreg", "0.1.0", metadata=b"Metadata-Version: 2.1\nName: modelreg\nVersion: 0.1.0\n" + REQUIRES),
+    wheel("clicky", "1"),
+    Spoiled("clicky-1.dist-info/REQUESTED"),  # nobody asked for it
+)
 BOTH = (("train", "core, hyperopt"), ("serve", "core, fastapi==1.0"))
 GROUPS = {
     "serving has what it declared and not what training did": Case(
@@ -249,6 +255,13 @@ POLICIES = {
     "all: a missing one": Case(ALL, (CORE, BELOW), {"aside": (ERROR, "missing")}, LOADS, policy="all"),
     "all: a package more": Case(ALL, (*ALL, HYPEROPT), {"hyperopt": (INFO, "extra")}, LOADS, policy="all"),
     "strict: a package more": Case(ALL, (*ALL, HYPEROPT), {"hyperopt": (ERROR, "extra")}, LOADS, policy="strict"),
+    "strict: modelreg itself, with what it alone needs, and what else needs something": Case(
+        ALL,
+        (*ALL, *TOOL, wheel("shared", "1"), wheel("more", "1", "shared")),
+        {"more": (ERROR, "extra"), "shared": (ERROR, "extra")},
+        LOADS,
+        policy="strict",
+    ),
     "strict: another build": Case(
         ALL, (CORE, wheel("below", "1.0", build="mine"), ASIDE), {"below": (ERROR, "rebuilt")}, LOADS, policy="strict"
     ),

@@ -133,6 +133,20 @@ def test_a_path_file_that_adds_what_training_had_installed_is_no_difference(frau
     assert beside.verify_env(fraud, python=place((CORE, ASIDE, added)).python).findings == ()
 
 
+def test_what_the_system_has_below_the_right_version_is_told_and_does_no_harm(fraud: Version, beside: Registry) -> None:
+    """As in a virtual environment that sees the system's packages, or in Debian's /usr/local."""
+    systems = place((wheel("core", "2.0", core__mod="class Thing: pass\n"), wheel("aside", "3.0"))).site
+    mixed = place((*ALL, Spoiled("systems.pth", f"{systems}\n"), Spoiled("changed-by-a-test.txt", "")))
+    report = beside.verify_env(fraud, python=mixed.python)
+    assert (findings(report), report.fits) == ({"core": (INFO, "shadowed"), "aside": (INFO, "shadowed")}, True)
+    assert not beside.verify_env(fraud, python=mixed.python, policy="strict").fits
+    raw = mixed.folder / "raw"
+    raw.joinpath("core").mkdir(parents=True)
+    raw.joinpath("core/__init__.py").write_text("OTHER = 1\n")
+    mixed.site.joinpath("raw.pth").write_text(f"import sys; sys.path.insert(0, {str(raw)!r})\n")
+    assert not beside.verify_env(fraud, python=mixed.python).fits, "what hides both is found all the same"
+
+
 # Exceptions
 
 CHANGED = (CORE, wheel("below", "1.1"), ASIDE)

@@ -100,6 +100,17 @@ def test_what_no_commit_held_when_the_model_was_made_cannot_be_checked(
     assert beside.verify_env(version, python=made.python, allow_unchecked=True).fits
 
 
+def test_what_was_changed_elsewhere_in_the_repository_when_the_model_was_made_does_not_matter(
+    repository: Path, made: Place, beside: Registry
+) -> None:
+    """As the notebook that made it."""
+    _edit(repository, "README")
+    version = _registered(beside, made)
+    assert beside.verify_env(version, python=made.python).findings == ()
+    _edit(repository, "ours/ours.py")
+    assert findings(beside.verify_env(version, python=made.python)) == ORIGIN
+
+
 def test_an_editable_folder_of_which_no_commit_is_known_cannot_be_checked(made: Place, beside: Registry) -> None:
     version = _registered(beside, made)
     captured = made.captured()

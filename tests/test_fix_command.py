@@ -18,7 +18,7 @@ from modelreg.environment import fix as fixing
 from modelreg.environment.capture import capture
 from modelreg.environment.compare import compare
 from modelreg.environment.expected import Expected
-from modelreg.environment.finding import Finding, Severity
+from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.fix import Fix
 from modelreg.environment.interpreter import find_interpreter
 from modelreg.environment.policy import Policy, Terms
@@ -46,6 +46,12 @@ def test_only_what_differs_is_installed_at_its_exact_version() -> None:
     fix = fixed(place=UV)
     assert fix.command == (*START["uv"], "venv/bin/python", "--no-deps", "alpha==1.0", "beta==2.0+cpu")
     assert fix.remarks == ("beta 2.0+cpu has the label cpu, which PyPI has not; add its --index-url",)
+
+
+def test_the_environment_s_own_wrong_version_is_replaced_though_it_hides_what_the_system_has() -> None:
+    other = Finding(Severity.ERROR, "version", "alpha", "1.0", "0.9", role=Role.PINNED)
+    hides = Finding(Severity.ERROR, "shadowed", "alpha", "0.9", "1.1", role=Role.PINNED)
+    assert fixing.fix([(other, ALPHA), (hides, ALPHA)], PIP) == Fix((*START["pip"], "alpha==1.0"), ())
 
 
 def test_an_editable_in_place_of_a_release_is_replaced_although_its_version_is_right() -> None:

@@ -147,6 +147,29 @@ def test_a_package_that_the_model_needs_without_naming_it_is_more_than_its_metad
     assert str(found).endswith(": _dep_native.cpython-311-x86_64-linux-gnu.so is missing, dep is missing")
 
 
+def test_a_folder_that_is_left_of_a_package_is_not_the_package(
+    places: Places, beside: Registry, tmp_path: Path
+) -> None:
+    """Its folder stays, of a namespace also with other packages in it."""
+    modules = {"dep/__init__.py": "", "dep/a.py": "", "shared/part/__init__.py": "", "shared/part/a.py": ""}
+    place = places.make("needing", "1.0", OLD, make_wheel(tmp_path / "wheels", "dep", "1.0", modules=modules))
+    Path("model.pkl").write_bytes(PICKLE)
+    beside.register("model.pkl", "fraud", python=place.python)
+    assert beside.verify_env("fraud", python=place.python).fits
+    place.site.joinpath("shared/other").mkdir()
+    place.site.joinpath("dep/__init__.py").unlink()  # as another of nvidia's packages takes along what they share
+    assert beside.verify_env("fraud", python=place.python).fits
+    for name in ("dep/a", "shared/part/__init__"):  # where sources are taken out, bytecode stands for them
+        place.site.joinpath(f"{name}.py").rename(place.site / f"{name}.pyc")
+    assert beside.verify_env("fraud", python=place.python).fits
+    for name in ("dep", "shared/part"):
+        shutil.rmtree(place.site / name)
+    place.site.joinpath("dep/__pycache__").mkdir(parents=True)
+    (found,) = beside.verify_env("fraud", python=place.python).findings
+    assert (found.severity, found.kind, found.subject) == (Severity.ERROR, "files", "dep")
+    assert str(found).endswith(": dep/__init__.py is missing, shared/part/__init__.py is missing")
+
+
 def test_names_of_python_s_own_modules_are_looked_up_where_python_is_another(trained: Place, beside: Registry) -> None:
     Path("model.pkl").write_bytes(b"cfractions\nNever\n0" + PICKLE)
     beside.register("model.pkl", "parts", python=trained.python)
@@ -174,11 +197,21 @@ def test_deep_says_what_it_could_not_check_and_that_fails_unless_it_is_allowed(
 ) -> None:
     next(trained.site.glob("pkg-*.dist-info/RECORD")).unlink()
     report = beside.verify_env("fraud", python=trained.python, deep=True)
-    said = {str(finding): finding.severity for finding in report.findings}
-    sentence = "the files of pkg were not checked: it has no RECORD that says what was installed"
-    assert said[sentence] is Severity.UNCHECKED
-    assert not report.fits
+    (found,) = report.findings
+    assert (found.severity, found.kind, report.fits) == (Severity.UNCHECKED, "unknown", False)
+    assert "pkg could not be checked: it has no RECORD that says which files were installed" in str(found)
     assert beside.verify_env("fraud", python=trained.python, deep=True, allow_unchecked=True).fits
+
+
+def test_deep_says_that_files_could_not_be_checked_where_they_were_not_known_in_training_either(
+    trained: Place, beside: Registry
+) -> None:
+    next(trained.site.glob("pkg-*.dist-info/RECORD")).unlink()
+    beside.register("model.pkl", "unknown", python=trained.python)
+    assert beside.verify_env("unknown", python=trained.python).fits
+    (found,) = beside.verify_env("unknown", python=trained.python, deep=True).findings
+    said = "the files of pkg were not checked: it has no RECORD that says what was installed"
+    assert (found.severity, str(found)) == (Severity.UNCHECKED, said)
 
 
 def test_many_changed_files_are_counted_in_one_finding(trained: Place, beside: Registry) -> None:
@@ -186,7 +219,7 @@ def test_many_changed_files_are_counted_in_one_finding(trained: Place, beside: R
         trained.site.joinpath(file).write_text(f"{content}changed = True\n")
     next(trained.site.glob("pkg-*.dist-info/WHEEL")).unlink()
     (found,) = beside.verify_env("fraud", python=trained.python, deep=True).findings
-    assert (found.kind, found.severity) == ("files", Severity.ERROR)
+    assert (found.kind, found.severity, found.wanted) == ("files", Severity.ERROR, "1.0")
     assert str(found).endswith(", and 1 more")
 
 

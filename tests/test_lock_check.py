@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+from git_project import git, make_project
 
 from modelreg import Capture, Environment, Package, Platform, Python, Registry
 from modelreg.environment.compare import Comparison
@@ -106,6 +107,62 @@ def test_a_commit_or_a_file_stands_for_the_version_that_the_lock_does_not_say() 
     assert found(checked("-e ./x\nnumpy==2.1.0\n", expected(Package("x", "1.0"), NUMPY))) == {"x": ("error", "origin")}
     Path("x/pyproject.toml").write_text('[project]\nname = "x"\nversion = "1.0"\n', encoding="utf-8")
     assert checked("-e ./x\nnumpy==2.1.0\n", expected(linked, NUMPY)).findings == ()
+
+
+PYLOCK = """lock-version = "1.0"
+[[packages]]
+name = "ours"
+directory = { path = "ours", editable = true }
+[[packages]]
+name = "numpy"
+version = "2.1.0"
+wheels = [{ name = "numpy-2.1.0-py3-none-any.whl" }]
+"""
+UV_LOCK = """version = 1
+requires-python = ">=3.11"
+[[package]]
+name = "app"
+source = { virtual = "." }
+dependencies = [{ name = "numpy" }, { name = "ours" }]
+[[package]]
+name = "ours"
+version = "1.0"
+source = { editable = "ours" }
+[[package]]
+name = "numpy"
+version = "2.1.0"
+source = { registry = "https://h/simple" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("requirements.txt", "-e ./ours\nnumpy==2.1.0\n"), ("pylock.toml", PYLOCK), ("uv.lock", UV_LOCK)],
+)
+def test_an_editable_folder_of_a_lock_is_held_to_the_commit_that_the_model_was_made_at(name: str, text: str) -> None:
+    project = make_project(Path("ours"))
+    origin = Origin("editable", None, "git", git(project, "rev-parse", "HEAD"), dirty=False)
+    wanted = expected(Package("ours", "1.0", origin=origin), NUMPY)
+    assert checked(text, wanted, name=name).findings == ()
+    (project / "ours.py").write_text("ANSWER = 3\n", encoding="utf-8")
+    assert found(checked(text, wanted, name=name)) == {"ours": ("error", "origin")}
+    git(project, "commit", "-qam", "three")
+    assert found(checked(text, wanted, name=name)) == {"ours": ("error", "origin")}
+    git(project, "checkout", "-q", "HEAD~1")
+    assert checked(text, wanted, name=name).findings == ()
+    (project / ".git").rename("history")
+    assert found(checked(text, wanted, name=name)) == {"ours": ("unchecked", "unknown")}
+
+
+def test_an_editable_repository_of_a_lock_is_held_to_its_commit() -> None:
+    wanted = expected(Package("x", "1.0", origin=Origin("editable", "https://h/x", "git", COMMIT, dirty=False)), NUMPY)
+    for revision, outcome in (
+        (f"@{COMMIT}", {}),
+        (f"@{OTHER}", {"x": ("error", "origin")}),
+        ("@main", {"x": ("unchecked", "unknown")}),
+        ("", {"x": ("unchecked", "unknown")}),
+    ):
+        assert found(checked(f"-e git+https://h/x{revision}#egg=x\nnumpy==2.1.0\n", wanted)) == outcome
 
 
 def test_a_package_of_an_index_whose_version_the_lock_does_not_say_is_unchecked() -> None:

@@ -130,6 +130,12 @@ def test_a_constraint_counts_only_for_what_something_asks_for() -> None:
     }
 
 
+def test_one_version_may_be_written_in_two_ways() -> None:
+    Path("limits.txt").write_text("numpy==2.1\n", encoding="utf-8")
+    found = lock("-c limits.txt\nnumpy==2.1.0\n")
+    assert (pins(found), found.loose) == ({"numpy": "2.1.0"}, ())
+
+
 def test_an_inclusion_that_goes_round_or_leads_nowhere_is_an_error_with_its_line() -> None:
     Path("b.txt").write_text("\n-r requirements.txt\n", encoding="utf-8")
     with pytest.raises(EnvironmentUnreadableError, match=r"b\.txt, line 2: requirements\.txt includes itself"):
@@ -191,6 +197,9 @@ def test_folders_and_editables_are_named_by_their_project() -> None:
     kinds = {one.package.name: one.package.origin.kind for one in found.packages if one.package.origin}
     assert kinds == {"the-app": "editable", "e": "editable", "other": "directory"}
     assert loose(found) == {"": "./nothing does not say which package it is"}
+    # As pip and uv find it: from the working directory, in which the project lies.
+    Path("requirements").mkdir()
+    assert pins(lock("-e ./app\n", name="requirements/serve.txt")) == {"the-app": "1.2"}
 
 
 def test_variables_of_the_environment_are_put_in_as_pip_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,6 +281,14 @@ def test_a_lock_that_is_not_there_or_of_another_tool_is_told_so() -> None:
     for name in ("poetry.lock", "pdm.lock", "Pipfile.lock", "environment.yml", "package.json"):
         with pytest.raises(UsageError, match=r"is no requirements\.txt, pylock\.toml or uv\.lock; make one"):
             lock("[[package]]\n", name=name)
+
+
+def test_requirements_may_be_named_a_lock() -> None:
+    assert pins(lock("# By pip-compile.\nnumpy==2.1.0 \\\n    --hash=sha256:00\n", name="requirements.lock")) == {
+        "numpy": "2.1.0"
+    }
+    with pytest.raises(ModelregError, match="is no requirement that pip would take"):
+        lock('version = 1\n[[package]]\nname = "x', name="script.py.lock")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders")

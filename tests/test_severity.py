@@ -164,9 +164,10 @@ def test_of_one_url_a_digest_that_was_not_written_down_is_no_difference_and_anot
 
 HIDDEN = Duplicate("scikit-learn", "1.2", "1.3.2", shadowed=True)
 DUPLICATES: Mapping[str, tuple[Duplicate, Severity, str]] = {
-    "hidden on the path": (HIDDEN, ERROR, "shadowed"),
+    "hidden on the path by the model's version": (HIDDEN, INFO, "shadowed"),
     "twice in one folder": (HIDDEN._replace(shadowed=False), ERROR, "duplicate"),
     "one that does not matter": (HIDDEN._replace(name="jupyter"), WARNING, "shadowed"),
+    "the model's version hidden on the path": (HIDDEN._replace(version="1.3.2", first="1.2"), ERROR, "shadowed"),
 }
 
 

@@ -1,6 +1,7 @@
 """modelreg.verify_env: the process that serves a model checks itself when it starts."""
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from conftest import Run
 from environments import Place, add, make_place
 
 import modelreg
@@ -79,6 +81,22 @@ def test_one_that_has_not_is_refused_with_a_sentence(
     assert code == 1
     assert f"EnvironmentMismatchError: this process does not fit fraud:1: {sentence}" in said
     assert "modelreg verify-env fraud:1" in said
+
+
+def test_the_command_that_tells_the_whole_of_it_makes_the_same_check(
+    server: Place, fraud: Version, beside: Registry, run: Run
+) -> None:
+    beside.pull(fraud, "a model")
+    add(server.site, "intruder", "1.0")
+    call = "__import__('pathlib').Path('a model'), policy='strict', deep=True"
+    code, _, said = _serve(server, call, Registry.open("/nowhere"))
+    command = said.rpartition("; ")[2].partition(" tells")[0]
+    assert (code, command) == (
+        1,
+        f"modelreg verify-env './a model' --policy strict --python {server.python} --deep",
+    )
+    done = run(*shlex.split(command)[1:])
+    assert (done.code, "intruder 1.0 is installed" in done.out) == (3, True)
 
 
 def test_a_package_whose_folder_has_another_name_is_found_all_the_same(

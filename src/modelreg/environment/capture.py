@@ -55,13 +55,16 @@ class Capture(NamedTuple):
 
         It is returned as it is where its folder is at no commit that can be told.
         """
-        # Imported here: it starts git, and few environments hold anything editable.
-        from modelreg.source import is_as_in
-
         folder = self.editable.get(package.name)
-        if folder is not None and is_as_in(Path(folder), wanted):
-            return package._replace(origin=Origin("editable", None, "git", wanted, dirty=False))
-        return _with_commit(package, self.editable)
+        return package if folder is None else package._replace(origin=editable_origin(Path(folder), wanted))
+
+    def in_full(self) -> Environment:
+        """Return the environment with what each package needs, read now where that was left out."""
+        packages = self.environment.packages
+        if not self.search or any(package.requires is not None for package in packages):
+            return self.environment
+        found = read_distributions(probe.distributions(self.search, whole=True))
+        return self.environment._replace(packages=found.packages)
 
 
 def capture(interpreter: Interpreter, *, in_process: bool = False, whole: bool = True) -> Capture:
@@ -147,15 +150,26 @@ def _with_commits(environment: Environment, editable: Mapping[str, str]) -> Envi
 
 
 def _with_commit(package: Package, editable: Mapping[str, str]) -> Package:
-    if package.name not in editable:
-        return package
-    # Imported here: it starts git, and few environments hold anything editable.
-    from modelreg.source import git_source
+    folder = editable.get(package.name)
+    return package if folder is None else package._replace(origin=editable_origin(Path(folder)))
 
-    source = git_source(Path(editable[package.name]))
+
+def editable_origin(folder: Path, wanted: str | None = None) -> Origin:
+    """Return the origin of an editable package: the commit that its folder is at, or no commit where none can be told.
+
+    wanted: a commit that is returned if the folder's tracked files are as it has them, whatever is checked out.
+    """
+    # Imported here: it starts git, and few environments hold anything editable.
+    from modelreg.source import git_source, is_as_in
+
+    if wanted is not None and is_as_in(folder, wanted):
+        return Origin("editable", None, "git", wanted, dirty=False)
+    source = git_source(folder)
     if source is None:
-        return package
-    return package._replace(origin=Origin("editable", source.remote, "git", source.commit, dirty=source.dirty))
+        return Origin("editable")
+    # What was changed elsewhere in the repository, such as a notebook, is not in the package.
+    dirty = source.dirty and not is_as_in(folder, source.commit)
+    return Origin("editable", source.remote, "git", source.commit, dirty=dirty)
 
 
 def _own_facts(*, whole: bool) -> dict[str, Any]:

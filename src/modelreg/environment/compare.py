@@ -10,6 +10,8 @@ from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms, Waiver
 from modelreg.environment.record import MANAGED, TOOLING, Environment, Origin, Package, Platform, Python
 
+NO_RECORD = "it has no RECORD that says which files were installed, so it may be another build"
+"""Why it cannot be told whether a package is the model's build."""
 _NUMBERS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
 
 
@@ -160,16 +162,22 @@ class _Look:
             yield self._finding(pin, "rebuilt", wanted.record, found.version)
         elif wanted.record and not found.record and same_platform:
             managed = found.origin is not None and found.origin.kind in MANAGED and not self._policy.strict
-            reason = "it has no RECORD that says which files were installed, so it may be another build"
             # conda and systems often write none.
-            yield from self._unchecked(pin, reason, Severity.INFO if managed else Severity.UNCHECKED)
+            yield from self._unchecked(pin, NO_RECORD, Severity.INFO if managed else Severity.UNCHECKED)
 
     def duplicates(self, duplicates: Iterable[Duplicate]) -> Iterator[Finding]:
         for duplicate in duplicates:
             pin = self.compared.get(duplicate.name)
-            if pin is not None:
-                kind = "shadowed" if duplicate.shadowed else "duplicate"
-                yield self._finding(pin, kind, duplicate.first, duplicate.version)
+            if pin is None:
+                continue
+            finding = self._finding(
+                pin, "shadowed" if duplicate.shadowed else "duplicate", duplicate.first, duplicate.version
+            )
+            is_right = duplicate.shadowed and same_version(pin.package.version, duplicate.first)
+            if is_right and not self._policy.strict:
+                # What is imported has been compared; below it may lie what the system has.
+                finding = finding._replace(severity=Severity.INFO, note=None)
+            yield finding
 
     def extras(self, found: Iterable[Package]) -> Iterator[Finding]:
         severity = Severity.ERROR if self._policy.strict else Severity.INFO

@@ -78,8 +78,10 @@ def read_distributions(found: Iterable[Mapping[str, Any]]) -> Distributions:
                 editable[package.name] = folder if folder in linked else _local_folder(dist) or folder
             continue
         shadowed = folders[package.name] != folder
-        # The same version in another folder is what an editable project's own .egg-info looks like.
-        if package.name not in TOOLING and (first.version != package.version or not shadowed):
+        # The same version in another folder is what an editable project's own .egg-info looks like, and in one folder
+        # what some of Debian's packages do, with metadata in two formats.
+        is_alike = first.version == package.version and (shadowed or package.origin == Origin("distribution"))
+        if package.name not in TOOLING and not is_alike:
             duplicates.append(Duplicate(package.name, package.version, first.version, shadowed))
             remarks.append(
                 f"{package.name} is there twice, {first.version} and {package.version}; the first on the path counts"

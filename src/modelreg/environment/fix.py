@@ -61,6 +61,7 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
     torn: set[str] = set()
     differences = list(differences)
     below = {one.subject: one.found or "" for one, _ in differences if one.kind == "shadowed"}
+    replaced = {(one.subject, one.found) for one, _ in differences if one.kind == "version"}
     for finding, package in differences:
         if not _is_to_fix(finding):
             continue
@@ -70,6 +71,8 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
             right = package is None or same_version(below.get(package.name, ""), package.version)
             if right or finding.kind != "version":
                 continue
+        if finding.kind == "shadowed" and (finding.subject, finding.wanted) in replaced:
+            continue  # the version that hides it is put right, and may hide what the system has
         remark = _obstacle(finding, package, place)
         if remark is not None:
             remarks[remark] = None

@@ -21,13 +21,14 @@ _EGG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Address:
     """A place, and what it says of the package there; name and version are empty where it says none.
 
-    loose: why it does not say exactly which bytes are there; None: it does.
+    loose: why it does not say exactly which bytes are there; None: it does. folder: of this machine, where it is one.
     """
 
     origin: Origin
     name: str = ""
     version: str = ""
     loose: str | None = None
+    folder: Path | None = None
 
 
 def read_address(text: str, folder: Path) -> Address:
@@ -44,9 +45,11 @@ def read_address(text: str, folder: Path) -> Address:
         return archive(address, found if is_sha256(found) else None, told.get("subdirectory"), name)
     if "://" in address and not address.startswith("file:"):
         return Address(Origin("archive", redacted(address)), name, loose="its address does not say what file it is")
-    path = folder / (url2pathname(urlsplit(address).path) if address.startswith("file:") else address)
-    found_name, version = _project(path)
-    return Address(Origin("directory"), name or found_name, version)
+    place = url2pathname(urlsplit(address).path) if address.startswith("file:") else address
+    # Installers take it from the working directory, which need not be that of who checks.
+    path = next((one for one in (folder / place, Path(place)) if project_of(one)[0]), folder / place)
+    found_name, version = project_of(path)
+    return Address(Origin("directory"), name or found_name, version, folder=path)
 
 
 def archive(url: str, sha256: str | None, subdirectory: str | None = None, name: str = "") -> Address:
@@ -89,7 +92,7 @@ def _repository(vcs: str, url: str, name: str, subdirectory: str | None) -> Addr
     return Address(origin, name, loose=f"it names {said}")
 
 
-def _project(folder: Path) -> tuple[str, str]:
+def project_of(folder: Path) -> tuple[str, str]:
     """Return name and version of the project in a folder, as far as its pyproject.toml says them."""
     try:
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from modelreg.environment.capture import editable_origin
 from modelreg.environment.compare import Comparison, compare
 from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
@@ -35,8 +36,8 @@ def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock
     packages, open_ends = _assumed(lock, counted)
     environment = expected.environment._replace(packages=packages, conda=())
     files = {one.package.name: one.hashes for one in lock.packages if one.hashes}
-    comparison = compare(expected, environment, terms, files=files)
-    findings = [_named(finding, lock) for finding in comparison.findings if not _is_about_a_build(finding)]
+    comparison = compare(_without_builds(expected), environment, terms, files=files)
+    findings = [_named(finding, lock) for finding in comparison.findings]
     findings += [_finding(name, reason, counted.get(name), terms) for name, reason in open_ends]
     if terms.policy.strict:
         findings.append(Finding(Severity.UNCHECKED, "unknown", "packages", None, _NO_BUILD))
@@ -71,6 +72,10 @@ def _compared(locked: Locked, wanted: Package) -> tuple[Package, str | None]:
         return package._replace(version=package.version or wanted.version, origin=other), (
             _NO_HASH if other.sha256 and other.sha256 not in locked.hashes else None
         )
+    if origin and other and origin.kind == other.kind == "editable" and other.commit:
+        # As in an environment: what the folder holds decides, where it is there to be looked at.
+        here = origin if locked.folder is None else editable_origin(locked.folder, other.commit)
+        return package._replace(version=package.version or wanted.version, origin=here), None
     if package.version:
         return package, None
     if origin is None:
@@ -95,8 +100,11 @@ def _at(loose: Loose) -> str:
     return " and ".join(f"{file}, line {line}" for file, line in (loose.where, *loose.others))
 
 
-def _is_about_a_build(finding: Finding) -> bool:
-    return finding.kind == "unknown" and finding.role is not None
+def _without_builds(expected: Expected) -> Expected:
+    """Leave out which files the packages had, as a lock does not say what those of its own would be."""
+    packages = tuple(package._replace(record=None) for package in expected.environment.packages)
+    environment = expected.environment._replace(packages=packages)
+    return Expected(environment, expected.imports, expected.groups, expected.roles)
 
 
 def _named(finding: Finding, lock: Lock) -> Finding:

@@ -1,8 +1,10 @@
 """What a lock file would install, as a value."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from modelreg.environment.compare import same_version
 from modelreg.environment.record import Package
 from modelreg.errors import EnvironmentUnreadableError
 
@@ -15,12 +17,13 @@ class Locked:
     """A package that a lock would install.
 
     package.version is empty where the lock does not say it, as of a repository or a folder. hashes: the sha256 (hex) of
-    the files that it may be installed from; empty: the lock lists none.
+    the files that it may be installed from; empty: the lock lists none. folder: that of an editable package, here.
     """
 
     package: Package
     where: Where
     hashes: frozenset[str] = frozenset()
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,12 @@ def _one(name: str, entries: list[Locked | Loose]) -> Iterator[Locked | Loose]:
     pinned = [one for one in entries if isinstance(one, Locked)]
     if not pinned:
         yield entries[0]
-    elif len({(one.package.version, one.package.origin) for one in pinned}) > 1:
+    elif not all(_is_alike(pinned[0].package, one.package) for one in pinned):
         first, *others = dict.fromkeys(one.where for one in pinned)
         yield Loose(name, "it is asked for in two ways", first, tuple(others))
     else:
-        yield Locked(pinned[0].package, pinned[0].where, frozenset[str]().union(*(one.hashes for one in pinned)))
+        yield replace(pinned[0], hashes=frozenset[str]().union(*(one.hashes for one in pinned)))
+
+
+def _is_alike(one: Package, other: Package) -> bool:
+    return one.origin == other.origin and same_version(one.version, other.version)

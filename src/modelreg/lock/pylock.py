@@ -1,11 +1,12 @@
 """Reading a pylock.toml (PEP 751), as `pip lock`, `uv export` and `uv pip compile` write it."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from modelreg.environment.record import Environment, Origin, Package, is_name, is_word, normalized
 from modelreg.errors import EnvironmentUnreadableError
 from modelreg.fields import Fields
-from modelreg.lock.address import COMMIT, archive, named, vcs_origin
+from modelreg.lock.address import COMMIT, archive, named, project_of, vcs_origin
 from modelreg.lock.conditions import Conditions
 from modelreg.lock.locked import Lock, Locked, Loose, Where, settled
 
@@ -72,8 +73,20 @@ def _package(fields: Fields, where: Where, conditions: Conditions) -> Locked | L
     files = [*fields.optional_children("wheels"), *filter(None, [fields.optional_child("sdist")])]
     if origin is None and not files:
         return Loose(name, "the lock names no file of it", where)
+    folder = _folder(fields, where)
+    found = found if folder is None else project_of(folder)[1]
     versions = version or found or next(filter(None, map(_version_of, files)), "")
-    return Locked(Package(name, versions, origin=origin), where, _hashes(fields, files))
+    is_editable = origin is not None and origin.kind == "editable"
+    return Locked(
+        Package(name, versions, origin=origin), where, _hashes(fields, files), folder if is_editable else None
+    )
+
+
+def _folder(fields: Fields, where: Where) -> Path | None:
+    """Return the folder that a package is installed from; a path is relative to the lock's own."""
+    if "directory" not in fields.mapping:
+        return None
+    return Path(where[0]).parent / fields.child("directory").text("path")
 
 
 def _origin(fields: Fields) -> tuple[Origin | None, str, str | None]:

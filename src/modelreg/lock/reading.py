@@ -52,12 +52,21 @@ class LockFile:
         other = _OTHERS.get(self.path.name.lower())
         if other or self.path.suffix.lower() in (".json", ".yaml", ".yml"):
             raise UsageError(f"{named} is no {_KINDS}; make one{f' with {other}' if other else ''}")
-        if self.path.suffix.lower() in (".toml", ".lock"):
-            return _read_toml(decoded(data, named), named, environment, group)
+        suffix, text = self.path.suffix.lower(), decoded(data, named)
+        # Some name what pip-compile writes requirements.lock, and uv names a script's lock script.py.lock.
+        if suffix == ".toml" or (suffix == ".lock" and (self.path.name == "uv.lock" or _is_toml(text))):
+            return _read_toml(text, named, environment, group)
         # Imported here: each lock is of one kind.
         from modelreg.lock.requirements import read_requirements
 
         return read_requirements(self.path, environment)
+
+
+def _is_toml(text: str) -> bool:
+    try:
+        return bool(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return False
 
 
 def _read_toml(text: str, named: str, environment: Environment, group: str | None) -> Lock:

@@ -107,7 +107,11 @@ class _Reader:
 def _at(line: Line, name: str, address: Address, *, editable: bool) -> Locked | Loose:
     hashes = _hashes(line)
     if editable:
-        return Locked(Package(name, address.version, origin=Origin("editable", address.origin.url)), line.where)
+        place = address.origin
+        origin = Origin("editable", place.url)
+        if place.kind == "vcs" and not address.loose:
+            origin = Origin("editable", place.url, place.vcs, place.commit, dirty=False)
+        return Locked(Package(name, address.version, origin=origin), line.where, folder=address.folder)
     if address.loose:
         return Loose(name, address.loose, line.where)
     origin = address.origin

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
@@ -207,8 +208,10 @@ def _locked(entry: _Entry) -> Locked | Loose:
     if "registry" in source:
         return _with_files(entry, None)
     if set(source) & set(_FOLDERS):
-        kind = "editable" if "editable" in source else "directory"
-        return Locked(Package(entry.name, entry.version, origin=Origin(kind)), entry.where)
+        place = source.get("editable")
+        folder = Path(entry.where[0]).parent / place if isinstance(place, str) else None
+        origin = Origin("directory" if folder is None else "editable")
+        return Locked(Package(entry.name, entry.version, origin=origin), entry.where, folder=folder)
     if isinstance(git := source.get("git"), str):
         return _from_git(entry, git)
     place = source.get("url") or source.get("path")

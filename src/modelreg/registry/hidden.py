@@ -41,7 +41,11 @@ def hidden_findings(expected: Expected, capture: Capture, comparison: Comparison
     What is the same there, file by file, hides nothing. Editable packages lie elsewhere by their nature. Modules of the
     standard library that are hidden are all told: what the model needs imports more of them than its files name.
     """
-    told = {finding.subject for finding in comparison.findings if finding.kind in ("duplicate", "shadowed")}
+    told = {
+        finding.subject
+        for finding in comparison.findings
+        if finding.kind in ("duplicate", "shadowed") and finding.severity is not Severity.INFO
+    }
     pins, policy = expected.pins(comparison.terms.group), comparison.terms.policy
     path = _Path(capture.search)
     for package in capture.environment.packages:

@@ -1,10 +1,12 @@
 """What is found by looking into the files of an environment: code that is gone, and files that were changed."""
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from modelreg.environment.capture import Capture
+from modelreg.environment.compare import NO_RECORD
 from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Terms
@@ -12,6 +14,8 @@ from modelreg.records import Imports
 from modelreg.registry.hidden import COMMON
 
 _SHOWN = 3  # files that a sentence names
+_BELOW = rb'/(?!__init__\.py,)((?!tests?/)[^/,"\n]+/)*[^/,"\n]+\.(py|so|pyd)(?=,)'
+"""How it goes on where it is a module in a folder; tests, which images may leave out, are passed over."""
 _ENDS = (".py,", "/__init__.py,", ".cpython-", ".abi3.", ".cp")
 """How the path of a module goes on in a RECORD."""
 
@@ -65,7 +69,7 @@ def _looked_up(imports: Imports, pins: Collection[str], differences: Sequence[Fi
 def emptied_findings(
     expected: Expected, capture: Capture, terms: Terms, differences: Sequence[Finding]
 ) -> Iterator[Finding]:
-    """Yield the packages that count of which metadata is left and a module or package at the top is gone.
+    """Yield the packages that count of which metadata is left and a module or a package at the top is gone.
 
     Told from their RECORD. Editable packages lie elsewhere, and those of a distribution may be taken apart; what was
     told of already is passed over.
@@ -80,16 +84,46 @@ def emptied_findings(
         elsewhere = package.origin is not None and package.origin.kind in ("editable", "distribution")
         if pin is None or place is None or elsewhere or package.name in told or not terms.policy.counts(pin.role):
             continue
-        metadata = Path(place)
-        gone = sorted(_tops(metadata) - _names_in(metadata.parent, here))
+        folder = Path(place).parent
+        gone = sorted(_gone(_record(Path(place)), folder, _names_in(folder, here)))
         if gone:
             said = ", ".join(f"{name} is missing" for name in gone[:_SHOWN])
             yield Finding(Severity.ERROR, "files", package.name, package.version, said)
 
 
-def _tops(metadata: Path) -> frozenset[str]:
+def _gone(record: bytes, folder: Path, names: Collection[str]) -> Iterator[str]:
+    """Yield what of a RECORD's modules and packages at the top is not in a folder any more, whose `names` are given.
+
+    A folder may be left of a package that is gone, with bytecode, or with another package's part of a namespace. Where
+    sources were taken out, bytecode beside them stands for them.
+    """
+    for top in _tops(record):
+        if top not in names:
+            if not (top.endswith(".py") and f"{top}c" in names):
+                yield top
+        elif top.isidentifier():
+            first = next(_modules(record, top), None)
+            if first and not any(_is_there(f"{folder}{os.sep}{module}") for module in _modules(record, top)):
+                yield first
+
+
+def _modules(record: bytes, top: str) -> Iterator[str]:
+    """Yield one or two modules of a folder: what makes it a package, which several may share, and one of its own."""
+    own = f"{top}/__init__.py"
+    if record.startswith(f"{own},".encode()) or f"\n{own},".encode() in record:
+        yield own
+    other = re.search(rb"^%b%b" % (top.encode(), _BELOW), record, re.MULTILINE)
+    if other:
+        yield other[0].decode("utf-8", "replace")
+
+
+def _is_there(path: str) -> bool:
+    return os.path.exists(path) or os.path.exists(f"{path}c")  # noqa: PTH110  # pathlib takes longer
+
+
+def _tops(record: bytes) -> frozenset[str]:
     """Return the modules and packages that a RECORD has at the top, as the files and folders that they are."""
-    beginnings = {line.partition(b"/")[0] for line in _record(metadata).split(b"\n")}
+    beginnings = {line.partition(b"/")[0] for line in record.split(b"\n")}
     tops = (beginning.decode("utf-8", "replace").partition(",") for beginning in beginnings)
     return frozenset(top for top, comma, _ in tops if _is_loaded(top, is_file=comma != "")) - COMMON
 
@@ -131,14 +165,16 @@ def file_findings(
     from modelreg.environment.files_changed import files_changed
 
     packages = [package for package in capture.environment.packages if package.name in wanted]
+    versions = {package.name: package.version for package in packages}
+    told = {one.subject for one in differences if one.found == NO_RECORD and one.severity is Severity.UNCHECKED}
     for found in files_changed(packages, capture.places):
         said = [f"{path} was changed" for path in found.changed] + [f"{path} is missing" for path in found.missing]
         if said:
             more = f", and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
             sentence = f"{', '.join(said[:_SHOWN])}{more}"
-            yield Finding(Severity.ERROR, "files", found.package, str(found.checked), sentence)
+            yield Finding(Severity.ERROR, "files", found.package, versions[found.package], sentence)
         reason = found.unchecked or (f"{found.unread[0]} cannot be read" if found.unread else None)
-        if reason is not None:
+        if reason is not None and found.package not in told:
             severity = Severity.INFO if found.managed else Severity.UNCHECKED
             yield Finding(severity, "unhashed", found.package, None, reason)
 

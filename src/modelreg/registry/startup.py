@@ -5,6 +5,7 @@ YAML where it can be avoided.
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,9 +51,35 @@ def verify_env(
         more = f"; and {len(failing) - _SHOWN} more" if len(failing) > _SHOWN else ""
         raise EnvironmentMismatchError(
             f"this process does not fit {name}: {'; '.join(failing[:_SHOWN])}{more}; "
-            f"modelreg verify-env {name} tells the whole of it"
+            f"{_command(reference, name, registry, report.comparison.terms)} tells the whole of it"
         )
     return report
+
+
+def _command(reference: "str | Reference | os.PathLike[str]", name: str, registry: str | None, terms: Terms) -> str:
+    """Return the command that makes the same check of this interpreter."""
+    # Imported here: most servers fit.
+    import shlex
+
+    options = {
+        "--registry": registry,
+        "--policy": None if terms.policy.name == "exact" else str(terms.policy),
+        "--group": terms.group,
+        "--python": sys.executable or None,
+    }
+    given = [word for option, value in options.items() if value is not None for word in (option, value)]
+    deep = ["--deep"] if terms.deep else []
+    return shlex.join(["modelreg", "verify-env", _path(reference) or name, *given, *deep])
+
+
+def _path(reference: "str | Reference | os.PathLike[str]") -> str | None:
+    """Return the path of what was pulled, as the command takes it; None of a version of the registry."""
+    if isinstance(reference, Reference):
+        return None
+    path = os.fspath(reference)
+    if is_path(path):
+        return path
+    return None if isinstance(reference, str) else os.path.join(os.curdir, path)  # noqa: PTH118  # pathlib drops the ./
 
 
 def _check(name: str, expected: Expected, terms: Terms) -> EnvironmentReport:

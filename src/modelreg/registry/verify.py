@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, compare, excused
-from modelreg.environment.expected import Expected
+from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms
 from modelreg.environment.record import Environment, Origin, Package
@@ -187,8 +187,12 @@ def _wanted(expected: Expected, comparison: Comparison) -> Mapping[str, Package]
 
 
 def _whole(expected: Expected, capture: Capture, terms: Terms) -> Environment:
-    """Add the record digests and the commits that are to be compared, where a quick capture left them out."""
+    """Add the record digests and the commits that are to be compared, where a quick capture left them out.
+
+    Where nothing may be added, what only tools need is left out, as modelreg's own packages are where it checks itself.
+    """
     pins = expected.pins(expected.group(terms.group))
+    tools = _tools(capture, pins) if terms.policy.strict else frozenset()
 
     def whole(package: Package) -> Package:
         pin = pins.get(package.name)
@@ -203,7 +207,17 @@ def _whole(expected: Expected, capture: Capture, terms: Terms) -> Environment:
             return package
         return package._replace(record=capture.record_digest(package))
 
-    return capture.environment._replace(packages=tuple(map(whole, capture.environment.packages)))
+    packages = (package for package in capture.environment.packages if package.name not in tools)
+    return capture.environment._replace(packages=tuple(map(whole, packages)))
+
+
+def _tools(capture: Capture, pins: Mapping[str, Pin]) -> frozenset[str]:
+    """Return what nothing but pip, uv and modelreg needs in an environment and no model pins."""
+    # Imported here: few checks are strict.
+    from modelreg.environment.roles import tooling
+
+    added = {package.name for package in capture.environment.packages} - pins.keys()
+    return frozenset(tooling(capture.in_full(), pins)) & added if added else frozenset()
 
 
 def is_path(reference: str) -> bool:
