@@ -8,9 +8,9 @@ registry.pull("fraud:3", "serving/model")
 registry.verify_env("fraud:3").fits
 """
 
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False  # not typing's, which takes as long to import as Python takes to start
 
 if TYPE_CHECKING:
     from modelreg.environment.capture import Capture as Capture
