@@ -1,6 +1,5 @@
 """What kind of model a file or a folder is, from its name and its first bytes; nothing is loaded."""
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,9 +73,12 @@ def _file_format(location: Path) -> str | None:
 
 
 def _zip_format(location: Path) -> str | None:
+    # Imported here: it brings all compressions along, and most models are none.
+    from zipfile import BadZipFile, ZipFile
+
     try:
-        with zipfile.ZipFile(location) as archive:
+        with ZipFile(location) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, BadZipFile):
         return None
     return next((kind for end, kind in _BY_MEMBER if any(name.endswith(end) for name in names)), None)

@@ -1,7 +1,6 @@
 """Pulled files, kept by their sha256 and verified whenever they are used."""
 
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -112,7 +111,7 @@ class FileCache:
     def _staged(self) -> Iterator[Path]:
         """Yield where a file may be made that is no entry yet, and remove in the end what still lies there."""
         self._staging.mkdir(mode=0o700, parents=True, exist_ok=True)
-        staged = self._staging / secrets.token_hex(16)
+        staged = self._staging / os.urandom(16).hex()
         try:
             yield staged
         finally:

@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 _BINARY = (b".so", b".pyd")
 _FORMER = frozenset(
@@ -137,9 +136,15 @@ class _Installed:
         try:
             direct = json.loads(self._text("direct_url.json") or "{}")
             editable = direct["dir_info"]["editable"]
-            return Path(url2pathname(urlsplit(direct["url"]).path)) if editable else None
+            place = urlsplit(direct["url"]).path if editable else None
         except (ValueError, LookupError, TypeError, AttributeError):
             return None
+        if place is None:
+            return None
+        # Imported here: it brings HTTP along, and few packages are editable.
+        from urllib.request import url2pathname
+
+        return Path(url2pathname(place))
 
     @cached_property
     def _tops(self) -> frozenset[bytes]:

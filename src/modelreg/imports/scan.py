@@ -3,13 +3,12 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from modelreg.files import SourceFile, pieces
 from modelreg.imports import reader
-from modelreg.imports.described import describe
 from modelreg.records import Imports
 
 MEMORY = 4 * 1024**3
@@ -40,7 +39,7 @@ def scan(files: Sequence[SourceFile]) -> Imports | None:
     for file in files:
         is_pickle = _may_be_pickle(file)
         ended = not is_pickle
-        for kind, *finding in _read(file.location) if is_pickle else islice(describe(file.location), MOST):
+        for kind, *finding in _read(file.location) if is_pickle else _described(file.location):
             silent = False
             if kind in ("global", "module"):
                 names.setdefault(_plain(finding[0]), set()).update(map(_plain, finding[1:]))
@@ -58,6 +57,13 @@ def _may_be_pickle(file: SourceFile) -> bool:
         return True
     start = next(pieces(file.location), b"")
     return start[:2] in _STARTS or (start[:6] == _NUMPY and _OBJECTS in start[:_HEADER])
+
+
+def _described(location: Path) -> Iterator[tuple[str, ...]]:
+    # Imported here: it brings zip files and all compressions along, and most models are pickles.
+    from modelreg.imports.described import describe
+
+    return islice(describe(location), MOST)
 
 
 def _plain(name: str) -> str:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -229,7 +228,7 @@ def _staging(store: Store, manifest: Manifest, parent: Path) -> Iterator[Path]:
                 if lock is not None:  # else another process is at it
                     yield from _in(folder, keep=True)
                     return
-    folder = parent / f"{_STAGING}{secrets.token_hex(8)}"
+    folder = parent / f"{_STAGING}{os.urandom(8).hex()}"
     folder.mkdir(mode=0o700)
     yield from _in(folder, keep=False)
 
