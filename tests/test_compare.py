@@ -224,7 +224,6 @@ FITTING: dict[str, tuple[Environment, Environment]] = {
         environment(Package("scikit-learn", "1.5", "scikit_learn")),
         environment(Package("scikit-learn", "1.5", "Scikit.Learn")),
     ),
-    "both editable": (environment(NUMPY._replace(origin=EDITABLE)), environment(NUMPY._replace(origin=EDITABLE))),
     "a folder that was installed as it was": (environment(NUMPY._replace(origin=FOLDER)), WANTED),
 }
 

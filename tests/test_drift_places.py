@@ -88,7 +88,7 @@ ORIGINS = {
     "a commit in place of a release": Case((RELEASE,), (_vcs(COMMIT),), ORIGIN),
     "editable in place of a release": Case((RELEASE,), (EDITABLE,), ORIGIN),
     "a release in place of editable": Case((EDITABLE,), (RELEASE,), ORIGIN),
-    "editable in both": Case((EDITABLE,), (EDITABLE,)),
+    "editable in both, at no commit": Case((EDITABLE,), (EDITABLE,), UNKNOWN),
     "a folder in place of a release": Case((RELEASE,), (FOLDER,)),
     "the same file's URL": Case((_archive(FILE),), (_archive(FILE),)),
     "another file's URL": Case((_archive(FILE),), (_archive(ELSEWHERE),), ORIGIN),

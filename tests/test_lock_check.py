@@ -106,7 +106,8 @@ def test_a_commit_or_a_file_stands_for_the_version_that_the_lock_does_not_say() 
     assert found(checked("-e ./x\nnumpy==2.1.0\n", expected(linked, NUMPY))) == {"x": ("unchecked", "unknown")}
     assert found(checked("-e ./x\nnumpy==2.1.0\n", expected(Package("x", "1.0"), NUMPY))) == {"x": ("error", "origin")}
     Path("x/pyproject.toml").write_text('[project]\nname = "x"\nversion = "1.0"\n', encoding="utf-8")
-    assert checked("-e ./x\nnumpy==2.1.0\n", expected(linked, NUMPY)).findings == ()
+    (finding,) = checked("-e ./x\nnumpy==2.1.0\n", expected(linked, NUMPY)).findings
+    assert finding.found == "the model was made with an editable folder of which no commit is known"
 
 
 PYLOCK = """lock-version = "1.0"

@@ -12,7 +12,7 @@ from environments import add, make_place
 
 from modelreg import Capture, Package, Registry
 from modelreg.cli.report import Form, print_reports
-from modelreg.environment.finding import Finding, Severity
+from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.registry.verify import EnvironmentReport
 
 ERROR, UNCHECKED, WARNING, INFO = Severity
@@ -55,6 +55,23 @@ def test_text_gives_each_difference_a_line_and_says_what_was_compared(
     ]
     assert "may not load, or load and compute something else" in lines[5]
     assert "modelreg image build fraud:1" in lines[6]
+
+
+def test_text_counts_what_differs_of_other_groups_packages(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    findings = [Finding(INFO, kind, kind, "1", "2", role=Role.OTHER) for kind in ("version", "origin", "missing")]
+    lines = _printed(capsys, [_with(report, *findings)], Form.TEXT).splitlines()
+    assert lines[2:] == ["  without 1 package that it can do without; 2 packages of other groups differ"]
+
+
+@pytest.mark.parametrize("kind", ["files", "code"])
+def test_text_names_the_command_that_installs_again_what_is_not_as_it_was_installed(
+    kind: str, report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = report._replace(capture=report.capture._replace(interpreter=Path("python")))
+    printed = _printed(capsys, [_with(here, Finding(ERROR, kind, "pkg", "1", "pkg is missing"))], Form.TEXT)
+    assert printed.endswith("  Add --fix-command for the pip or uv command that puts it right.\n")
 
 
 def test_github_gets_one_annotation_for_all_errors_and_one_for_all_warnings(

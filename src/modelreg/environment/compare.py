@@ -268,9 +268,11 @@ def _same_files(wanted: Package, found: Package) -> bool:
 
 
 def _uncertain(here: Origin | None, there: Origin | None) -> str | None:
-    """Say why it is not known that two editable folders hold the same; None where it is, or the model's never was."""
-    if here is None or there is None or here.kind != "editable" or not here.commit:
+    """Say why it is not known that two editable folders hold the same; None where it is known."""
+    if here is None or there is None or here.kind != "editable":
         return None
+    if not here.commit:
+        return "the model was made with an editable folder of which no commit is known"
     if here.dirty:
         return "the model was made with changes in its editable folder that no commit holds"
     return None if there.commit else f"at which commit its editable folder is; the model wants {here.commit}"

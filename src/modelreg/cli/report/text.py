@@ -27,8 +27,12 @@ def print_report(report: "EnvironmentReport") -> None:
         print_line(f"  {line}")
     if any(finding.severity is Severity.ERROR and finding.kind in _RISKY for finding in comparison.findings):
         print_line(f"  {_RISK}")
-    if any(finding.is_pin and finding.severity is Severity.ERROR for finding in comparison.findings):
+    if any(finding.severity is Severity.ERROR and _has_remedy(finding) for finding in comparison.findings):
         print_line(f"  {_remedy(report)}")
+
+
+def _has_remedy(finding: Finding) -> bool:
+    return finding.is_pin or finding.kind in ("code", "files")
 
 
 def _remedy(report: "EnvironmentReport") -> str:
@@ -78,4 +82,6 @@ def summary(comparison: "Comparison") -> list[str]:
     counts = Counter(finding.kind for finding in told)
     parts = [f"not compared: {', '.join(comparison.ignored)} (tooling)"] if comparison.ignored else []
     parts += [said.format(count_text(counts[kind], "package")) for kind, said in _COUNTED.items() if counts[kind]]
+    others = sum(number for kind, number in counts.items() if kind not in _COUNTED)
+    parts += [f"{count_text(others, 'package')} of other groups differ{'' if others > 1 else 's'}"] if others else []
     return [*lines, *(["; ".join(parts)] if parts else [])]
