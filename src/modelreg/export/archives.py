@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from modelreg.environment.record import Environment
 from modelreg.environment.selection import Selected
 from modelreg.install.commands import PinUnavailableError
-from modelreg.install.installer import Installer, Served
+from modelreg.install.installer import Installer
+from modelreg.install.served import Served
 
 DIRECT_URL, PROVEN, INDEX = "direct_url", "proven", "index"
 """What tells that a file is the right one.

@@ -3,43 +3,15 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 from typing import Protocol
 
-from modelreg.environment.distribution import redacted
 from modelreg.environment.record import Environment
 from modelreg.errors import NotFoundError, UsageError
+from modelreg.install.served import Served
 
 NAMES = ("uv", "pip")
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A file that an index serves under a pin. name: normalised. url: without credentials. size: bytes, if known."""
-
-    name: str
-    url: str
-    sha256: str
-    size: int | None = None
-
-    @property
-    def file(self) -> str:
-        """The file's name."""
-        from urllib.parse import unquote, urlsplit
-
-        return unquote(urlsplit(self.url).path).rpartition("/")[2]
-
-    @property
-    def is_wheel(self) -> bool:
-        """Whether it is a wheel; else it is source that has to be built."""
-        return self.file.endswith(".whl")
-
-
-def plain_url(url: str) -> str | None:
-    """Return an index's URL without credentials, query and fragment; that of a file of this machine as it is."""
-    return url if url.startswith("file:") else redacted(url)
 
 
 class Installer(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 from modelreg.environment.record import Environment, Package, Platform, normalized
 from modelreg.environment.wheel import wheel_record_digest
 from modelreg.install.commands import requirements_file, run
-from modelreg.install.installer import Served, plain_url
+from modelreg.install.served import Served, plain_url
 
 
 class Pip:

@@ -6,7 +6,7 @@ from pathlib import Path
 from modelreg.environment.probe import record_digest
 from modelreg.environment.record import Environment, Platform, normalized
 from modelreg.install.commands import requirements_file, run
-from modelreg.install.installer import Served, plain_url
+from modelreg.install.served import Served, plain_url
 
 _OLDEST, _NEWEST = 28, 40
 """The minor versions of glibc 2 between which uv names platforms; older ones fit all that 2.17 does."""

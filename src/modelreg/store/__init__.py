@@ -39,15 +39,16 @@ def open_store(url: str, settings_of: SettingsOf = lambda _url, _known: {}) -> S
 
 def _open_bucket(url: str, scheme: str, settings_of: SettingsOf) -> Store:
     from modelreg.store.bucket import Address
+    from modelreg.store.settings import GCSSettings, S3Settings, kinds
 
     address = Address.parse(url)
     if scheme == "s3":
-        from modelreg.store.s3 import S3Settings, S3Store
+        from modelreg.store.s3 import S3Store
 
-        return S3Store(address, S3Settings(**settings_of(address.url, S3Settings.KINDS)))
-    from modelreg.store.gcs import GCSSettings, GCSStore
+        return S3Store(address, S3Settings(**settings_of(address.url, kinds(S3Settings))))
+    from modelreg.store.gcs import GCSStore
 
-    return GCSStore(address, GCSSettings(**settings_of(address.url, GCSSettings.KINDS)))
+    return GCSStore(address, GCSSettings(**settings_of(address.url, kinds(GCSSettings))))
 
 
 def _path_of(url: str, rest: str) -> str:

@@ -3,12 +3,11 @@
 from base64 import b64encode
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from modelreg.digest import Piece, Poured, pour
 from modelreg.errors import KeyAbsentError, ModelregError, StoreError
@@ -18,6 +17,7 @@ from modelreg.store.arriving import Arrival
 from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
 from modelreg.store.parts import Parts, cut, part_size
 from modelreg.store.protocol import Copier, Entry, Fetcher, Store
+from modelreg.store.settings import GCSSettings
 
 if TYPE_CHECKING:
     from modelreg.store.gcs_client import Bucket
@@ -31,25 +31,6 @@ _SENT = 3
 
 _JOINED = 32
 """How many objects GCS joins in one request."""
-
-
-@dataclass(frozen=True, slots=True)
-class GCSSettings:
-    """What the settings may say of one registry; all else is the SDK's own (application default credentials).
-
-    kms_key: encrypt with this key of Cloud KMS. billed_project: pays for requests. storage_class: of the artifacts'
-    files; records are never put away.
-    """
-
-    endpoint: str | None = None
-    project: str | None = None
-    kms_key: str | None = None
-    billed_project: str | None = None
-    storage_class: str | None = None
-
-    KINDS: ClassVar[dict[str, type]] = dict.fromkeys(
-        ("endpoint", "project", "kms_key", "billed_project", "storage_class"), str
-    )
 
 
 class GCSStore:

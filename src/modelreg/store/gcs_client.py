@@ -1,6 +1,6 @@
 """How google-cloud-storage is set up."""
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from google.api_core.client_info import ClientInfo
 from google.cloud import storage
@@ -10,15 +10,13 @@ from requests.adapters import HTTPAdapter
 
 from modelreg import __version__
 from modelreg.store.bucket import LANES, Address
-
-if TYPE_CHECKING:
-    from modelreg.store.gcs import GCSSettings
+from modelreg.store.settings import GCSSettings
 
 Bucket: TypeAlias = Any
 """google-cloud-storage has no types."""
 
 
-def connect(address: Address, settings: "GCSSettings") -> Bucket:
+def connect(address: Address, settings: GCSSettings) -> Bucket:
     """Return the bucket. Credentials, project and endpoint are found by the SDK where the settings do not name them."""
     options = {"api_endpoint": settings.endpoint} if settings.endpoint else None
     client = storage.Client(

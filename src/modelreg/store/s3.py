@@ -4,12 +4,11 @@ import random
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from modelreg.digest import Piece, Poured
 from modelreg.errors import ModelregError, StoreError
@@ -18,38 +17,13 @@ from modelreg.store.arriving import PIECE, Arrival, ranges
 from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
 from modelreg.store.protocol import Copier, Entry, Fetcher, Store
 from modelreg.store.s3_transfer import ATTEMPTS, Range, Upload, code_of, crc32_of, is_transient
+from modelreg.store.settings import S3Settings
 
 if TYPE_CHECKING:
     from modelreg.store.s3_client import S3Client
     from modelreg.store.s3_copy import Place
 
 _CONFLICTS = {"ConditionalRequestConflict", "OperationAborted"}
-
-
-@dataclass(frozen=True, slots=True)
-class S3Settings:
-    """What the settings may say of one registry; all else is the SDK's own (profiles, roles, AWS_… variables).
-
-    kms_key: encrypt with this key of KMS. storage_class: of the artifacts' files; records are never put away.
-    """
-
-    endpoint: str | None = None
-    profile: str | None = None
-    region: str | None = None
-    path_style: bool = False
-    kms_key: str | None = None
-    requester_pays: bool = False
-    storage_class: str | None = None
-
-    KINDS: ClassVar[dict[str, type]] = {
-        "endpoint": str,
-        "profile": str,
-        "region": str,
-        "path_style": bool,
-        "kms_key": str,
-        "requester_pays": bool,
-        "storage_class": str,
-    }
 
 
 class S3Store:

@@ -14,11 +14,10 @@ from botocore.utils import parse_timestamp
 
 from modelreg import __version__
 from modelreg.store.bucket import LANES
+from modelreg.store.settings import S3Settings
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
-
-    from modelreg.store.s3 import S3Settings
 
 S3Client: TypeAlias = Any
 """botocore makes its classes when it runs."""
@@ -26,7 +25,7 @@ S3Client: TypeAlias = Any
 _UNSIGNED = Config(s3={"payload_signing_enabled": False})
 
 
-def connect(settings: "S3Settings") -> "S3Client":
+def connect(settings: S3Settings) -> "S3Client":
     """Return a client. Credentials, region and endpoint are found by botocore where the settings do not name them."""
     session = Session(profile=settings.profile)
     scoped = session.get_scoped_config()
