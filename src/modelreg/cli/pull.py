@@ -1,7 +1,7 @@
 """modelreg pull."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from modelreg.cli.options import (
     AtOption,
@@ -15,6 +15,10 @@ from modelreg.cli.options import (
 )
 from modelreg.cli.output import count_text, print_json, print_raw, say, say_seen, size_text
 from modelreg.cli.parameters import Option
+
+if TYPE_CHECKING:
+    from modelreg.environment.capture import Capture
+    from modelreg.environment.policy import Terms
 
 
 def pull(
@@ -46,17 +50,13 @@ def pull(
     Example: modelreg pull fraud:3 -o serving/model
     """
     from modelreg.cli.progress import shown
-    from modelreg.cli.targets import terms
-    from modelreg.environment.capture import capture
-    from modelreg.environment.interpreter import find_interpreter
     from modelreg.errors import UsageError
     from modelreg.registry import Registry
     from modelreg.times import until
 
     if (python is not None or group is not None or policy != "exact") and not verify_env:
         raise UsageError("--python, --group and --policy say what to check, and how; add --verify-env")
-    environment = capture(find_interpreter(python), in_process=True, whole=False) if verify_env else None
-    agreed = terms(policy, group)
+    environment, agreed = _checked(python, policy, group) if verify_env else (None, None)
     opened = Registry.open(registry, cache=not no_cache)
     version = opened.resolve(reference, at=until(at) if at else None)
     with shown(quiet=quiet) as progress:
@@ -65,8 +65,8 @@ def pull(
             output,
             force=force,
             environment=environment,
-            policy=agreed.policy,
-            group=agreed.group,
+            policy=agreed.policy if agreed else policy,
+            group=group,
             progress=progress,
         )
     if not quiet:
@@ -85,3 +85,13 @@ def pull(
         print_json(answer | {"images": images})
     else:
         print_raw(str(pulled.folder))
+
+
+def _checked(python: str | None, policy: str, group: str | None) -> "tuple[Capture, Terms]":
+    """Return the environment that is to fit, and on which terms."""
+    # Imported here: what is only pulled needs none of it.
+    from modelreg.cli.targets import terms
+    from modelreg.environment.capture import capture
+    from modelreg.environment.interpreter import find_interpreter
+
+    return capture(find_interpreter(python), in_process=True, whole=False), terms(policy, group)

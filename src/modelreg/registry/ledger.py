@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 
 from modelreg import layout
 from modelreg.canonical import MAX_BYTES
-from modelreg.errors import AccessDeniedError, IntegrityError, KeyAbsentError, StoreError
+from modelreg.errors import AccessDeniedError, IntegrityError, KeyAbsentError, StoreError, UnsafePathError
 from modelreg.events import Stamp
 from modelreg.records import new_op, seal, unseal
 from modelreg.store import Store
@@ -64,6 +64,8 @@ def reading(store: Store, key: str, read: bytes | None = None) -> Iterator[bytes
     data = store.read(key, MAX_BYTES) if read is None else read
     try:
         yield data
+    except UnsafePathError as error:  # of a file that it names
+        raise UnsafePathError(f"the record {key} in {store.url}: {error}") from None
     except IntegrityError as error:
         raise IntegrityError(f"the record {key} in {store.url} {error}") from None
 
