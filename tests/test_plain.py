@@ -93,6 +93,12 @@ def test_every_command_is_read_without_typer_with_each_of_its_texts_and_flags(na
         assert read == _asked(app.read(words))
 
 
+def test_an_argument_that_takes_several_words_takes_them_all() -> None:
+    read = plain.read(["verify-env", "a", "--deep", "b", "c"])
+    assert isinstance(read, partial)
+    assert read.keywords == {"references": ["a", "b", "c"], "deep": True}
+
+
 NOT_PLAIN: tuple[list[str], ...] = (
     ["--version"],
     ["--debug", "list"],

@@ -17,6 +17,7 @@ from modelreg.environment import probe
 from modelreg.environment.interpreter import PROBE as SCRIPT
 
 PROBE = Path(probe.__file__)
+_distributions: Callable[[list[str], bool], list[dict[str, object]]] = probe.distributions
 
 
 @pytest.fixture
@@ -140,7 +141,8 @@ def test_a_module_of_the_environment_called_probe_is_not_run_instead(place: Plac
     assert pinned(place.captured()) == {"one==1.0"}
 
 
-def test_it_leaves_nothing_in_its_own_folder(place: Place, tmp_path: Path) -> None:
+def test_it_leaves_nothing_in_its_own_folder(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     own = tmp_path / "own"
     own.mkdir()
     for file in (PROBE, SCRIPT):
@@ -161,6 +163,7 @@ HEADERS = {
     "cut where reading stops": (b"X: " + b"x" * 1006 + b"\nName: One\nVersion: 1.0.post1\n\n", "One", "1.0.post1"),
     "given twice": (b"Metadata-Version: 2.1\nName: One\nVersion: 1.0\nName: Two\nVersion: 2.0\n\n", "One", "1.0"),
     "in the description alone": (b"Metadata-Version: 2.1\n\nName: One\nVersion: 1.0\n", None, None),
+    "in a description of Windows": (b"Metadata-Version: 2.1\r\n\r\nx\r\nName: One\r\nVersion: 1.0\r\n", None, None),
 }
 
 
@@ -171,9 +174,17 @@ def test_the_name_and_the_version_are_read_however_they_are_written(
 ) -> None:
     tmp_path.joinpath("one-1.0.dist-info").mkdir()
     tmp_path.joinpath("one-1.0.dist-info", "METADATA").write_bytes(data)
-    distributions: Callable[[list[str], bool], list[dict[str, str]]] = probe.distributions
-    (found,) = distributions([str(tmp_path)], whole)
+    (found,) = _distributions([str(tmp_path)], whole)
     assert (found.get("name"), found.get("version")) == (name, version)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["quickly", "whole"])
+def test_headers_that_are_not_utf_8_are_said_to_be_none(whole: bool, tmp_path: Path) -> None:
+    tmp_path.joinpath("one-1.0.dist-info").mkdir()
+    data = "Metadata-Version: 2.1\nAuthor: Bj\u00f6rn\nName: One\nVersion: 1.0\n\n".encode("latin-1")
+    tmp_path.joinpath("one-1.0.dist-info", "METADATA").write_bytes(data)
+    (found,) = _distributions([str(tmp_path)], whole)
+    assert (found["name"], found["version"], found["latin1"]) == ("One", "1.0", True)
 
 
 def test_a_folder_that_is_on_the_path_twice_is_read_once(place: Place, tmp_path: Path) -> None:
