@@ -313,18 +313,39 @@ def test_a_stream_that_knows_only_ascii_stops_no_command(run: Run, model: Path) 
         assert "Traceback" not in ran.err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-@pytest.mark.parametrize("arguments", [["list"], ["show", "fraud"], ["pull", "fraud"]], ids=str)
+full_only = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+
+
+def _on_a_full_disk(*arguments: str, registry: Path, streams: str, unbuffered: str = "") -> tuple[int, str]:
+    """Run a command of which some streams cannot be written; return its exit code and what it says on stderr."""
+    environ = {**os.environ, "MODELREG_REGISTRY": str(registry), "PYTHONUNBUFFERED": unbuffered}
+    command = ["sh", "-c", f'exec "$0" -m modelreg "$@" {streams}', sys.executable, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+    return done.returncode, done.stderr
+
+
+@full_only
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "fraud"], ["pull", "fraud"], ["list", "--help"], ["--version"]], ids=str
+)
 def test_an_answer_that_cannot_be_written_is_an_error(
-    quick: Run, model: Path, tmp_path: Path, arguments: list[str]
+    quick: Run, model: Path, tmp_path: Path, arguments: list[str], unbuffered: str
 ) -> None:
     quick("register", str(model), "fraud")
-    command = [sys.executable, "-m", "modelreg", *arguments, "--registry", str(tmp_path / "registry")]
-    with Path("/dev/full").open("w", encoding="utf-8") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    said = done.stderr.splitlines()[-1]
-    assert done.returncode == 1
-    assert said == "error: the answer cannot be written: No space left on device"
+    registry = tmp_path / "registry"
+    code, said = _on_a_full_disk(*arguments, registry=registry, streams=">/dev/full", unbuffered=unbuffered)
+    assert code == 1
+    assert said.splitlines()[-1:] == ["error: the answer cannot be written: No space left on device"]
+
+
+@full_only
+def test_what_is_only_said_may_get_lost_without_changing_what_is_done(quick: Run, model: Path, tmp_path: Path) -> None:
+    registry = tmp_path / "registry"
+    for streams in ("2>/dev/full", ">/dev/full 2>/dev/full"):
+        assert _on_a_full_disk("show", "absent", registry=registry, streams=streams) == (4, "")
+    assert _on_a_full_disk("register", str(model), "fraud", registry=registry, streams="2>/dev/full") == (0, "")
+    assert quick("show", "fraud").code == 0
 
 
 @posix_only

@@ -26,10 +26,16 @@ class _Interrupted(BaseException):
 
 def main(arguments: list[str]) -> int:
     """Run a command line; return its exit code, as README.md lists them."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    _prepare_streams()
+    code = _run(arguments)
+    _leave_streams()
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
+        _prepare_streams()
         _read(arguments)()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
@@ -57,12 +63,21 @@ def _read(arguments: list[str]) -> Callable[[], None]:
 
 def _prepare_streams() -> None:
     """Make it possible to print anything, anywhere: a closed stream swallows it, a narrow encoding escapes it."""
-    for name in ("stdout", "stderr"):
+    for name in ("stderr", "stdout"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  # for good
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _leave_streams() -> None:
+    """Let what could not be written go nowhere when Python flushes it, which would add noise and a code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _said(error: BaseException) -> tuple[str, int]:
