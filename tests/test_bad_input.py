@@ -357,3 +357,12 @@ def test_a_closed_stream_does_not_stop_a_command(quick: Run, model: Path, tmp_pa
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
         assert done.returncode == 0
         assert "Traceback" not in done.stderr
+
+
+@posix_only
+def test_where_nothing_can_be_read_nobody_is_asked(quick: Run, model: Path, tmp_path: Path) -> None:
+    quick("register", str(model), "fraud")
+    command = f"'{sys.executable}' -m modelreg delete fraud:1 --registry '{tmp_path / 'registry'}' <&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("Nobody can be asked here; say --yes\n")

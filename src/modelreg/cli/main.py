@@ -62,11 +62,15 @@ def _read(arguments: list[str]) -> Callable[[], None]:
 
 
 def _prepare_streams() -> None:
-    """Make it possible to print anything, anywhere: a closed stream swallows it, a narrow encoding escapes it."""
-    for name in ("stderr", "stdout"):
+    """Make it possible to print anything, anywhere: a closed stream swallows it, a narrow encoding escapes it.
+
+    What is read from a closed stream has ended.
+    """
+    for name in ("stdin", "stderr", "stdout"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  # for good
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  # for good
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
