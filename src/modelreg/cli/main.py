@@ -26,29 +26,30 @@ class _Interrupted(BaseException):
 
 def main(arguments: list[str]) -> int:
     """Run a command line; return its exit code, as README.md lists them."""
-    code = _run(arguments)
+    sentence, code = _run(arguments)
+    _signal(signal.SIG_DFL)  # nothing is left to be put right
+    if sentence is not None:
+        say(f"error: {sentence}")
     _leave_streams()
     return code
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str]) -> tuple[str | None, int]:
+    """Return what is to be said of an error, and the exit code."""
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _interrupt)
+        _signal(_interrupt)
         _prepare_streams()
         _read(arguments)()
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        return None, end.code if isinstance(end.code, int) else 1
     except (_Interrupted, Exception) as error:  # noqa: BLE001  # the last line of defence: a sentence, not a traceback
         if os.environ.get("MODELREG_DEBUG"):
             # Imported here: it is for those who look for a fault.
             import traceback
 
             traceback.print_exc()
-        sentence, code = _said(error)
-        say(f"error: {sentence}")
-        return code
-    return 0
+        return _said(error)
+    return None, 0
 
 
 def _read(arguments: list[str]) -> Callable[[], None]:
@@ -92,6 +93,11 @@ def _said(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
         return f"the answer cannot be written: {error.strerror}", 1
     return f"a fault of modelreg itself, {type(error).__name__}: {error}; see it with modelreg --debug", 1
+
+
+def _signal(handler: "Callable[[int, object], NoReturn] | signal.Handlers") -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
 def _interrupt(number: int, _: object) -> NoReturn:
