@@ -316,10 +316,15 @@ def test_a_stream_that_knows_only_ascii_stops_no_command(run: Run, model: Path) 
 full_only = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 
 
-def _on_a_full_disk(*arguments: str, registry: Path, streams: str, unbuffered: str = "") -> tuple[int, str]:
-    """Run a command of which some streams cannot be written; return its exit code and what it says on stderr."""
+def _on_a_full_disk(
+    *arguments: str, registry: Path, streams: str, unbuffered: str = "", limit: str = "unlimited"
+) -> tuple[int, str]:
+    """Run a command of which some streams cannot be written; return its exit code and what it says on stderr.
+
+    limit: of what is written to a file, in blocks.
+    """
     environ = {**os.environ, "MODELREG_REGISTRY": str(registry), "PYTHONUNBUFFERED": unbuffered}
-    command = ["sh", "-c", f'exec "$0" -m modelreg "$@" {streams}', sys.executable, *arguments]
+    command = ["sh", "-c", f'ulimit -f {limit}; exec "$0" -m modelreg "$@" {streams}', sys.executable, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     return done.returncode, done.stderr
 
@@ -337,6 +342,20 @@ def test_an_answer_that_cannot_be_written_is_an_error(
     code, said = _on_a_full_disk(*arguments, registry=registry, streams=">/dev/full", unbuffered=unbuffered)
     assert code == 1
     assert said.splitlines()[-1:] == ["error: the answer cannot be written: No space left on device"]
+
+
+@posix_only
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_an_answer_of_which_only_a_part_can_be_written_is_an_error(
+    quick: Run, model: Path, tmp_path: Path, unbuffered: str
+) -> None:
+    quick("register", str(model), "fraud", "--description", "x" * 3000)
+    answer, registry = tmp_path / "answer", tmp_path / "registry"
+    ended = _on_a_full_disk(
+        "show", "fraud", registry=registry, streams=f">'{answer}'", unbuffered=unbuffered, limit="1"
+    )
+    assert answer.stat().st_size in (512, 1024)  # a block, as the shell has it
+    assert ended == (1, "error: the answer cannot be written: File too large\n")
 
 
 @full_only

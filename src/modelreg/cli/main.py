@@ -1,18 +1,19 @@
 """Running a command line: the one place where errors become a sentence and an exit code."""
 
 import errno
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from modelreg.cli import plain
 from modelreg.cli.commands import COMPLETION
 from modelreg.cli.output import say
 from modelreg.errors import ModelregError
 
-_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 """Why an answer cannot be written to where stdout leads."""
 
 
@@ -72,8 +73,15 @@ def _prepare_streams() -> None:
         if stream is None:
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  # for good
+        elif isinstance(getattr(stream, "buffer", None), io.RawIOBase):
+            # Python was told not to buffer, and says nothing where only a part of what it writes is taken.
+            setattr(sys, name, _buffered(stream))
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _buffered(stream: TextIO) -> TextIO:
+    return open(stream.fileno(), "w", encoding=stream.encoding, errors="backslashreplace", closefd=False)
 
 
 def _leave_streams() -> None:
