@@ -313,18 +313,58 @@ def test_a_stream_that_knows_only_ascii_stops_no_command(run: Run, model: Path) 
         assert "Traceback" not in ran.err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-@pytest.mark.parametrize("arguments", [["list"], ["show", "fraud"], ["pull", "fraud"]], ids=str)
+full_only = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+
+
+def _on_a_full_disk(
+    *arguments: str, registry: Path, streams: str, unbuffered: str = "", limit: str = "unlimited"
+) -> tuple[int, str]:
+    """Run a command of which some streams cannot be written; return its exit code and what it says on stderr.
+
+    limit: of what is written to a file, in blocks.
+    """
+    environ = {**os.environ, "MODELREG_REGISTRY": str(registry), "PYTHONUNBUFFERED": unbuffered}
+    command = ["sh", "-c", f'ulimit -f {limit}; exec "$0" -m modelreg "$@" {streams}', sys.executable, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+    return done.returncode, done.stderr
+
+
+@full_only
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "fraud"], ["pull", "fraud"], ["list", "--help"], ["--version"]], ids=str
+)
 def test_an_answer_that_cannot_be_written_is_an_error(
-    quick: Run, model: Path, tmp_path: Path, arguments: list[str]
+    quick: Run, model: Path, tmp_path: Path, arguments: list[str], unbuffered: str
 ) -> None:
     quick("register", str(model), "fraud")
-    command = [sys.executable, "-m", "modelreg", *arguments, "--registry", str(tmp_path / "registry")]
-    with Path("/dev/full").open("w", encoding="utf-8") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    said = done.stderr.splitlines()[-1]
-    assert done.returncode == 1
-    assert said == "error: the answer cannot be written: No space left on device"
+    registry = tmp_path / "registry"
+    code, said = _on_a_full_disk(*arguments, registry=registry, streams=">/dev/full", unbuffered=unbuffered)
+    assert code == 1
+    assert said.splitlines()[-1:] == ["error: the answer cannot be written: No space left on device"]
+
+
+@posix_only
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_an_answer_of_which_only_a_part_can_be_written_is_an_error(
+    quick: Run, model: Path, tmp_path: Path, unbuffered: str
+) -> None:
+    quick("register", str(model), "fraud", "--description", "x" * 3000)
+    answer, registry = tmp_path / "answer", tmp_path / "registry"
+    ended = _on_a_full_disk(
+        "show", "fraud", registry=registry, streams=f">'{answer}'", unbuffered=unbuffered, limit="1"
+    )
+    assert answer.stat().st_size in (512, 1024)  # a block, as the shell has it
+    assert ended == (1, "error: the answer cannot be written: File too large\n")
+
+
+@full_only
+def test_what_is_only_said_may_get_lost_without_changing_what_is_done(quick: Run, model: Path, tmp_path: Path) -> None:
+    registry = tmp_path / "registry"
+    for streams in ("2>/dev/full", ">/dev/full 2>/dev/full"):
+        assert _on_a_full_disk("show", "absent", registry=registry, streams=streams) == (4, "")
+    assert _on_a_full_disk("register", str(model), "fraud", registry=registry, streams="2>/dev/full") == (0, "")
+    assert quick("show", "fraud").code == 0
 
 
 @posix_only
@@ -336,3 +376,12 @@ def test_a_closed_stream_does_not_stop_a_command(quick: Run, model: Path, tmp_pa
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
         assert done.returncode == 0
         assert "Traceback" not in done.stderr
+
+
+@posix_only
+def test_where_nothing_can_be_read_nobody_is_asked(quick: Run, model: Path, tmp_path: Path) -> None:
+    quick("register", str(model), "fraud")
+    command = f"'{sys.executable}' -m modelreg delete fraud:1 --registry '{tmp_path / 'registry'}' <&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("Nobody can be asked here; say --yes\n")

@@ -115,6 +115,19 @@ def test_a_register_that_is_interrupted_leaves_nothing(run: Run, root: Path, big
     assert run("register", "folder", "fraud").out == "fraud:1\n"
 
 
+def test_a_signal_while_an_error_is_told_ends_the_command_at_once(root: Path) -> None:
+    longer_than_a_pipe = "x" * 100_000
+    command = [sys.executable, "-m", "modelreg", "list", "--registry", str(root), "--sort", longer_than_a_pipe]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        begun = os.read(process.stderr.fileno(), 1)
+        process.send_signal(signal.SIGINT)
+        said = begun + process.stderr.read()
+    assert process.returncode == -signal.SIGINT
+    assert said.startswith(b"error: --sort ")
+    assert b"Traceback" not in said
+
+
 @pytest.fixture
 def big_model(root: Path, big: Path, model: Path, captured: Capture) -> Registry:
     """A registry with fraud:1, which is small, and fraud:2, which is big."""

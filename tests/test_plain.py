@@ -67,7 +67,9 @@ def lines(draw: st.DrawFn) -> list[str]:
 @given(lines())
 @example(["list"])
 @example(["verify-env", "a", "b", "--python", "x", "c"])
-@example(["list", "--tag", "a", "--tag=b=c"])
+@example(["list", "--tag", "a", "--tag=b=c", "--tag", " d "])
+@example(["list", "--registry=", "fraud"])
+@example(["pull", "fraud", "--output", ""])
 def test_a_plain_command_line_is_read_as_typer_reads_it(arguments: list[str]) -> None:
     read = _asked(plain.read(arguments))
     if read is not None:

@@ -13,8 +13,11 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         from modelreg import __version__
 
-        print(f"modelreg {__version__}")
-        sys.exit(0)
+        try:
+            print(f"modelreg {__version__}", flush=True)
+            sys.exit(0)
+        except OSError:  # which is said below
+            pass
 
     try:
         from modelreg.cli.main import main as run

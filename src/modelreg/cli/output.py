@@ -1,6 +1,5 @@
 """Printing: tables for people, aligned text in a pipe, JSON for scripts."""
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -129,11 +128,16 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
 
 
 def _write(text: str, stream: TextIO) -> None:
-    """Write text at once, so that what is said and what is answered come in their order; end where nobody reads it."""
+    """Write text at once, so that what is said and what is answered come in their order.
+
+    An answer that nobody reads any more, as `head` does, ends the command. Talk may get lost: what is done goes on.
+    """
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
-        # The reader has gone, as `head` does; what is still in the stream goes nowhere when Python flushes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        sys.exit(1)
+    except OSError as error:
+        if stream is sys.stderr:
+            return
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        raise
