@@ -141,6 +141,15 @@ def test_a_module_of_the_environment_called_probe_is_not_run_instead(place: Plac
     assert pinned(place.captured()) == {"one==1.0"}
 
 
+def test_it_is_run_where_python_says_nothing_of_loaders() -> None:
+    code = compile(SCRIPT.read_text(encoding="utf-8"), str(SCRIPT), "exec")
+    names: dict[str, object] = {"__name__": "run_probe", "__file__": str(SCRIPT)}
+    exec(code, names)
+    load = names["_load"]
+    assert callable(load)
+    assert load(str(PROBE))["facts"]([])["distributions"] == []
+
+
 def test_it_leaves_nothing_in_its_own_folder(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     own = tmp_path / "own"

@@ -12,9 +12,17 @@ def _load(path):
     """Run a module that is on no path, under a name that the environment cannot have taken, and return its names."""
     names = {"__name__": "modelreg.environment.probe", "__file__": path}
     sys.dont_write_bytecode = True  # other interpreters' would be left in modelreg's own folder
-    loader = type(__loader__)(names["__name__"], path)  # type: ignore[name-defined]  # the one of this script
-    exec(loader.get_code(names["__name__"]), names)  # noqa: S102  # it is modelreg's own
+    exec(_loader()(names["__name__"], path).get_code(names["__name__"]), names)  # noqa: S102  # it is modelreg's own
     return names
+
+
+def _loader():
+    """Return what loads sources and what was compiled of them: that of this script, or where it has none, by import."""
+    if "__loader__" in globals():  # Python means to leave it out one day
+        return type(globals()["__loader__"])
+    from importlib.machinery import SourceFileLoader
+
+    return SourceFileLoader
 
 
 if __name__ == "__main__":
