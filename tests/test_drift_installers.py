@@ -201,6 +201,12 @@ EXCEPTIONS: dict[str, tuple[tuple[Item, ...], str, dict[str, Waiver], Found]] = 
         (*ALL, Spoiled("below-1.0.dist-info/RECORD")),
         "exact",
         {"below": Waiver("why", LATER)},
+        {"below": (INFO, "unknown")},
+    ),
+    "for a version alone, and what could not be checked": (
+        (*ALL, Spoiled("below-1.0.dist-info/RECORD")),
+        "exact",
+        {"below": Waiver("why", LATER, "==1.0")},
         {"below": (UNCHECKED, "unknown")},
     ),
 }

@@ -336,7 +336,7 @@ def _waived(finding: Finding, waiver: Waiver | None, today: str) -> Finding:
         return finding
     # An exception for a package called python excuses no Python.
     may_be = finding.is_pin or finding.kind in ("extra", "standard", "library")
-    if not may_be or finding.severity not in (Severity.ERROR, Severity.WARNING):
+    if not may_be or finding.severity is Severity.INFO:
         return finding
     return finding._replace(severity=Severity.INFO, note=f"excused until {waiver.until}: {waiver.reason}")
 
