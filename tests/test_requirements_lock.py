@@ -278,8 +278,17 @@ def test_a_lock_that_is_not_there_or_of_another_tool_is_told_so() -> None:
         LockFile(Path("nowhere.txt")).read(LINUX)
     with pytest.raises(NotFoundError, match="is no file"):
         LockFile(Path()).read(LINUX)
-    for name in ("poetry.lock", "pdm.lock", "Pipfile.lock", "environment.yml", "package.json"):
-        with pytest.raises(UsageError, match=r"is no requirements\.txt, pylock\.toml or uv\.lock; make one"):
+    make, build = "make one", "check with --python what is installed from it"
+    for name, told in {
+        "poetry.lock": f"{make} with poetry export -f pylock.toml, or -f requirements.txt",
+        "pdm.lock": f"{make} with pdm export",
+        "Pipfile.lock": f"{make} with pipenv requirements",
+        "conda-lock.yml": build,
+        "pixi.lock": build,
+        "environment.yml": make,
+        "package.json": make,
+    }.items():
+        with pytest.raises(UsageError, match=rf"is no requirements\.txt, pylock\.toml or uv\.lock; {told}"):
             lock("[[package]]\n", name=name)
 
 

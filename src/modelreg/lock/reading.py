@@ -14,13 +14,13 @@ from modelreg.lock.locked import Lock, Where
 _KINDS = "requirements.txt, pylock.toml or uv.lock"
 _HEADERS = {"packages": re.compile(r"\s*\[\[\s*packages\s*\]\]"), "package": re.compile(r"\s*\[\[\s*package\s*\]\]")}
 _OTHERS = {
-    "poetry.lock": "poetry export, or poetry lock with pylock.toml",
-    "pdm.lock": "pdm export -f pylock, or -f requirements",
-    "pipfile.lock": "pipenv requirements",
-    "conda-lock.yml": "conda-lock render",
-    "pixi.lock": "pixi export",
+    "poetry.lock": "make one with poetry export -f pylock.toml, or -f requirements.txt",
+    "pdm.lock": "make one with pdm export -f pylock, or -f requirements",
+    "pipfile.lock": "make one with pipenv requirements",
+    "conda-lock.yml": "check with --python what is installed from it",
+    "pixi.lock": "check with --python what is installed from it",
 }
-"""Locks of other tools, and what makes of them one that is read."""
+"""Locks of other tools, and what to do: conda-lock and pixi list packages of conda, and write none that is read."""
 
 Read = Callable[[Mapping[str, object], list[Where], Environment, str | None], Lock]
 
@@ -51,7 +51,7 @@ class LockFile:
         data = read_bytes(self.path, named)
         other = _OTHERS.get(self.path.name.lower())
         if other or self.path.suffix.lower() in (".json", ".yaml", ".yml"):
-            raise UsageError(f"{named} is no {_KINDS}; make one{f' with {other}' if other else ''}")
+            raise UsageError(f"{named} is no {_KINDS}; {other or 'make one'}")
         suffix, text = self.path.suffix.lower(), decoded(data, named)
         # Some name what pip-compile writes requirements.lock, and uv names a script's lock script.py.lock.
         if suffix == ".toml" or (suffix == ".lock" and (self.path.name == "uv.lock" or _is_toml(text))):
