@@ -142,7 +142,14 @@ def test_the_pre_commit_hook_refuses_a_lock_that_would_not_fit(fraud: Place, run
     assert match is not None
     arguments = [*shlex.split(hook["entry"])[1:], *match[1].replace("@production", "").split(", ")]
     assert (hook["pass_filenames"], hook["language"]) == (False, "python")
-    for name in ("requirements.txt", "requirements-serve.txt", "a/pylock.toml", "pylock.serve.toml", "uv.lock"):
+    for name in (
+        "requirements.txt",
+        "requirements-serve.txt",
+        "a/pylock.toml",
+        "pylock.serve.toml",
+        "uv.lock",
+        "requirements.lock",
+    ):
         assert re.search(hook["files"], name), name
     Path("requirements.txt").write_text("pkg==1.0\n")
     assert run(*arguments).code == 0

@@ -43,7 +43,7 @@ def verify_env(
         Option(
             "--lock",
             metavar="FILE",
-            help="A requirements.txt, pylock.toml or uv.lock that an environment is to be built from.",
+            help="A requirements.txt (or .lock), pylock.toml or uv.lock that an environment is to be built from.",
         ),
     ] = None,
     group: GroupCheckOption = None,
