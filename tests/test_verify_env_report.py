@@ -62,7 +62,7 @@ def test_text_counts_what_differs_of_other_groups_packages(
 ) -> None:
     findings = [Finding(INFO, kind, kind, "1", "2", role=Role.OTHER) for kind in ("version", "origin", "missing")]
     lines = _printed(capsys, [_with(report, *findings)], Form.TEXT).splitlines()
-    assert lines[2:] == ["  without 1 package that it can do without; 2 packages of other groups differ"]
+    assert lines[2:] == ["  missing 1 package that it can do without; 2 packages of other groups differ"]
 
 
 @pytest.mark.parametrize("kind", ["files", "code"])

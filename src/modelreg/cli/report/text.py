@@ -47,7 +47,7 @@ def _remedy(report: "EnvironmentReport") -> str:
 _RISKY = ("version", "origin", "rebuilt", "file")
 _COUNTED = {
     "extra": "{} more than the model asks for",
-    "missing": "without {} that it can do without",
+    "missing": "missing {} that it can do without",
     "rebuilt": "{} of another build",
     "library": "{} of conda's that no numbers are computed with differ",
 }
