@@ -1,6 +1,7 @@
 """modelreg pull: every byte verified, nothing in place before all of it is right, nobody's files lost."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -153,6 +154,7 @@ def test_the_command_refuses_an_environment_that_does_not_fit_with_exit_3(quick:
     ran = quick("pull", "fraud", "--verify-env", "--python", "bare")
     assert (ran.code, ran.out) == (3, "")
     assert "does not fit fraud:1, so nothing was pulled: " in ran.err
+    assert re.search(r"see modelreg verify-env fraud:1 --python \S*bare\S+$", ran.err.strip())
     assert not Path("fraud").exists()
     assert quick("pull", "fraud", "--verify-env").code == 0
 

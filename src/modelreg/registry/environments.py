@@ -56,9 +56,10 @@ class RegistryEnvironments(RegistryReader):
         if environment is not None:
             report = self.verify_env(version, environment=environment, policy=policy, group=group)
             if not report.fits:
+                asked = f" --python {environment.interpreter}" if environment.interpreter else ""
                 raise EnvironmentMismatchError(
                     f"the environment does not fit {version.reference}, so nothing was pulled: "
-                    f"{report.findings[0]}; see modelreg verify-env {version.reference}"
+                    f"{report.findings[0]}; see modelreg verify-env {version.reference}{asked}"
                 )
         target = Path(folder) if folder is not None else Path(version.model, str(version.number))
         return pull(self._store, manifest, target, force=force, progress=progress, cache=self._cache)
