@@ -65,6 +65,15 @@ def test_text_counts_what_differs_of_other_groups_packages(
     assert lines[2:] == ["  missing 1 package that it can do without; 2 packages of other groups differ"]
 
 
+def test_text_names_some_of_the_tooling_that_was_not_compared(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tooling = tuple(f"tool{number}" for number in range(10))
+    told = report._replace(comparison=report.comparison._replace(findings=(), ignored=tooling))
+    ignored = _printed(capsys, [told], Form.TEXT).splitlines()[2]
+    assert ignored == f"  not compared: {', '.join(tooling[:8])} and 2 more (tooling)"
+
+
 @pytest.mark.parametrize("kind", ["files", "code"])
 def test_text_names_the_command_that_installs_again_what_is_not_as_it_was_installed(
     kind: str, report: EnvironmentReport, capsys: pytest.CaptureFixture[str]

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from modelreg.cli.options import (
     JsonOption,
+    ModelArgument,
     QuietOption,
     ReferenceArgument,
     RegistryOption,
@@ -75,10 +76,7 @@ def roll_back(
 
 
 def list_(
-    model: Annotated[
-        str | None,
-        Argument(metavar="[MODEL]", help="Only those of this model.", completes="model"),
-    ] = None,
+    model: ModelArgument = None,
     registry: RegistryOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,

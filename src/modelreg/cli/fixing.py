@@ -44,6 +44,8 @@ def print_fix(reports: "Sequence[EnvironmentReport]", form: Form) -> None:
         say(remark)
     if fix.command:
         print_raw(quoted(fix.command))
+    elif not fix.remarks:
+        say("There is nothing to put right.")
 
 
 def quoted(command: Sequence[str]) -> str:

@@ -56,7 +56,6 @@ def gc(
 
 
 def _print(collected: "Collected", grace: str) -> None:
-
     for garbage in collected.garbage:
         of = ", ".join(garbage.versions) or "an upload that came to nothing"
         print_raw(f"{garbage.model}/{garbage.upload}  {size_text(garbage.size)}  {of}")

@@ -177,7 +177,6 @@ def list_(
 
 
 def _print_images(version: "Version", target: str | None, *, json: bool) -> None:
-
     if json:
         found = _json(version)
         print_json({"images": [one for one in found if target in (None, one["target"])]})
@@ -188,7 +187,6 @@ def _print_images(version: "Version", target: str | None, *, json: bool) -> None
 
 
 def _print_table(versions: "list[Version]") -> None:
-
     verdicts = {True: "yes", False: "NO", None: "not known"}
     rows = [
         (version.reference, target, note.reference, note.platform or "not known", verdicts[note.fits])

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from modelreg.cli.options import JsonOption, ModelArgument, QuietOption, RegistryOption
+from modelreg.cli.options import JsonOption, QuietOption, RegistryOption
 from modelreg.cli.output import warn
-from modelreg.cli.parameters import Option
+from modelreg.cli.parameters import Argument, Option
 
 
 def list_(
-    model: ModelArgument = None,
+    model: Annotated[
+        str | None, Argument(metavar="[MODEL]", help="List the versions of this model.", completes="model")
+    ] = None,
     alias: Annotated[
         list[str] | None,
         Option("--alias", metavar="NAME", help="Those that this alias points at.", completes="alias"),

@@ -71,7 +71,7 @@ InstallerOption = Annotated[
 ]
 ModelArgument = Annotated[
     str | None,
-    Argument(metavar="[MODEL]", help="List the versions of this model.", completes="model"),
+    Argument(metavar="[MODEL]", help="Only those of this model.", completes="model"),
 ]
 RequiredModelArgument = Annotated[
     str,

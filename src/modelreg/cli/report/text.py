@@ -1,6 +1,7 @@
 """A report as a person reads it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modelreg.cli.output import count_text, print_line
@@ -44,6 +45,8 @@ def _remedy(report: "EnvironmentReport") -> str:
     return f"Build it from what the version pins: modelreg image build {report.reference}"
 
 
+_NAMED = 8
+"""How many packages that were not compared are named."""
 _RISKY = ("version", "origin", "rebuilt", "file")
 _COUNTED = {
     "extra": "{} more than the model asks for",
@@ -52,6 +55,12 @@ _COUNTED = {
     "library": "{} of conda's that no numbers are computed with differ",
 }
 """What is said of information of which only the number is told."""
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name some packages, and say how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def is_counted_only(finding: Finding) -> bool:
@@ -80,7 +89,7 @@ def summary(comparison: "Comparison") -> list[str]:
         lines.append(f"{count_text(unchecked, 'thing')} could not be checked, {allowed}")
     told = [finding for finding in comparison.findings if is_counted_only(finding)]
     counts = Counter(finding.kind for finding in told)
-    parts = [f"not compared: {', '.join(comparison.ignored)} (tooling)"] if comparison.ignored else []
+    parts = [f"not compared: {_some(comparison.ignored)} (tooling)"] if comparison.ignored else []
     parts += [said.format(count_text(counts[kind], "package")) for kind, said in _COUNTED.items() if counts[kind]]
     others = sum(number for kind, number in counts.items() if kind not in _COUNTED)
     parts += [f"{count_text(others, 'package')} of other groups differ{'' if others > 1 else 's'}"] if others else []
