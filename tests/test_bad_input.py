@@ -313,6 +313,19 @@ def test_a_stream_that_knows_only_ascii_stops_no_command(run: Run, model: Path) 
         assert "Traceback" not in ran.err
 
 
+@posix_only
+def test_an_answer_that_nobody_reads_to_its_end_ends_the_command_without_a_word(
+    quick: Run, model: Path, tmp_path: Path
+) -> None:
+    quick("register", str(model), "fraud")
+    reader, writer = os.pipe()
+    os.close(reader)  # as `head` does when it has read enough
+    command = [sys.executable, "-m", "modelreg", "list", "--registry", str(tmp_path / "registry")]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 full_only = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 
 

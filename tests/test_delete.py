@@ -226,6 +226,7 @@ def test_on_a_terminal_it_asks_and_does_what_it_is_told(two: Registry, typed: st
     assert "Delete fraud:2, registered " in shown
     assert " by anna? [y/N]: " in shown
     assert ("Deleted fraud:2; " in shown) == deleted
+    assert ("error: nothing was done" in shown) == (not deleted)
     assert [version.number for version in two.versions("fraud")] == ([1] if deleted else [2, 1])
 
 
