@@ -133,6 +133,17 @@ def test_a_path_file_that_adds_what_training_had_installed_is_no_difference(frau
     assert beside.verify_env(fraud, python=place((CORE, ASIDE, added)).python).findings == ()
 
 
+def test_the_right_version_from_the_pythonpath_over_a_wrong_one_does_not_fit(
+    fraud: Version, beside: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever starts the server without that variable would serve with the other."""
+    wrong = place((wheel("core", "2.0", core__mod="class Thing: pass\n"), *ALL[1:]))
+    monkeypatch.setenv("PYTHONPATH", str(place(ALL).site))
+    report = beside.verify_env(fraud, python=wrong.python)
+    assert findings(report)["core"] == (ERROR, "shadowed")
+    assert not report.fits
+
+
 def test_what_the_system_has_below_the_right_version_is_told_and_does_no_harm(fraud: Version, beside: Registry) -> None:
     """As in a virtual environment that sees the system's packages, or in Debian's /usr/local."""
     systems = place((wheel("core", "2.0", core__mod="class Thing: pass\n"), wheel("aside", "3.0"))).site

@@ -164,7 +164,7 @@ def test_of_one_url_a_digest_that_was_not_written_down_is_no_difference_and_anot
 
 HIDDEN = Duplicate("scikit-learn", "1.2", "1.3.2", shadowed=True)
 DUPLICATES: Mapping[str, tuple[Duplicate, Severity, str]] = {
-    "hidden on the path by the model's version": (HIDDEN, INFO, "shadowed"),
+    "hidden on the path by the model's version": (HIDDEN, ERROR, "shadowed"),
     "twice in one folder": (HIDDEN._replace(shadowed=False), ERROR, "duplicate"),
     "one that does not matter": (HIDDEN._replace(name="jupyter"), WARNING, "shadowed"),
     "the model's version hidden on the path": (HIDDEN._replace(version="1.3.2", first="1.2"), ERROR, "shadowed"),
@@ -175,6 +175,16 @@ DUPLICATES: Mapping[str, tuple[Duplicate, Severity, str]] = {
 def test_a_package_that_is_there_twice_is_found(duplicate: Duplicate, severity: Severity, kind: str) -> None:
     comparison = compare(KNOWN, environment(SKLEARN, NUMPY, JUPYTER, HYPEROPT), None, [duplicate])
     assert severities(comparison) == {duplicate.name: (severity, kind)}
+
+
+def test_what_the_environment_s_own_right_version_hides_is_information_but_by_strict() -> None:
+    found = environment(SKLEARN, NUMPY, JUPYTER, HYPEROPT)
+    own = compare(KNOWN, found, None, [HIDDEN], own={"scikit-learn"})
+    assert severities(own) == {"scikit-learn": (INFO, "shadowed")}
+    strictly = compare(KNOWN, found, Terms(Policy("strict")), [HIDDEN], own={"scikit-learn"})
+    assert severities(strictly)["scikit-learn"] == (ERROR, "shadowed")
+    wrong = HIDDEN._replace(version="1.3.2", first="1.2")
+    assert severities(compare(KNOWN, found, None, [wrong], own={"scikit-learn"}))["scikit-learn"][0] is ERROR
 
 
 def test_duplicates_of_what_is_not_asked_for_are_nothing_to_us() -> None:

@@ -60,6 +60,7 @@ def compare(
     duplicates: Iterable[Duplicate] = (),
     files: Mapping[str, frozenset[str]] | None = None,
     unplaced: Collection[str] = (),
+    own: Collection[str] = (),
 ) -> Comparison:
     """Compare an environment with the one a model was registered with.
 
@@ -69,7 +70,8 @@ def compare(
     package must not look like one that passed.
 
     duplicates: what is hidden in `found`. files: the sha256 of the files that its packages may be installed from, by
-    name, as a lock lists them. unplaced: the names of those of which it cannot be told where they came from.
+    name, as a lock lists them. unplaced: the names of those of which it cannot be told where they came from. own: the
+    names of those that are imported from the environment's own folders, whoever starts it.
 
     Raises:
         UsageError: the model has no such group.
@@ -82,7 +84,7 @@ def compare(
     installed = {package.name: package for package in found.packages}
     for name, pin in look.compared.items():
         findings += look.package(pin, installed.get(name), same_platform=same_platform)
-    findings += look.duplicates(duplicates)
+    findings += look.duplicates(duplicates, own)
     if not look.compared:
         findings.append(Finding(Severity.ERROR, "nothing", "packages", None, None))
     findings += look.extras(found.packages)
@@ -165,7 +167,7 @@ class _Look:
             # conda and systems often write none.
             yield from self._unchecked(pin, NO_RECORD, Severity.INFO if managed else Severity.UNCHECKED)
 
-    def duplicates(self, duplicates: Iterable[Duplicate]) -> Iterator[Finding]:
+    def duplicates(self, duplicates: Iterable[Duplicate], own: Collection[str]) -> Iterator[Finding]:
         for duplicate in duplicates:
             pin = self.compared.get(duplicate.name)
             if pin is None:
@@ -174,8 +176,9 @@ class _Look:
                 pin, "shadowed" if duplicate.shadowed else "duplicate", duplicate.first, duplicate.version
             )
             is_right = duplicate.shadowed and same_version(pin.package.version, duplicate.first)
-            if is_right and not self._policy.strict:
-                # What is imported has been compared; below it may lie what the system has.
+            if is_right and duplicate.name in own and not self._policy.strict:
+                # What is imported has been compared; below it may lie what the system has. Where PYTHONPATH or one's
+                # own folder of packages brings the right one, whoever starts it without them imports the other.
                 finding = finding._replace(severity=Severity.INFO, note=None)
             yield finding
 

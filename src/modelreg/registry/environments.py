@@ -56,7 +56,10 @@ class RegistryEnvironments(RegistryReader):
         if environment is not None:
             report = self.verify_env(version, environment=environment, policy=policy, group=group)
             if not report.fits:
-                asked = f" --python {environment.interpreter}" if environment.interpreter else ""
+                # Imported here: most environments fit.
+                from shlex import quote
+
+                asked = f" --python {quote(str(environment.interpreter))}" if environment.interpreter else ""
                 raise EnvironmentMismatchError(
                     f"the environment does not fit {version.reference}, so nothing was pulled: "
                     f"{report.findings[0]}; see modelreg verify-env {version.reference}{asked}"

@@ -1,7 +1,7 @@
 """Checking an environment against a version, with the registry's help or from a pulled manifest alone."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -15,7 +15,7 @@ from modelreg.environment.record import Environment, Origin, Package
 from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError, UsageError
 from modelreg.events import ImageNote
 from modelreg.paths import MANIFEST
-from modelreg.registry.hidden import hidden_findings
+from modelreg.registry.hidden import ahead_of_library, hidden_findings
 from modelreg.registry.inspection import code_findings, emptied_findings, file_findings
 from modelreg.registry.model import ModelReader
 from modelreg.version import Version
@@ -148,12 +148,21 @@ def check(reference: str, expected: Expected, found: "Found", terms: Terms | Non
     if not isinstance(found, Capture):
         return _lock_report(reference, expected, found, terms)
     environment = _whole(expected, found, terms)
-    comparison = compare(expected, environment, terms, found.duplicates, unplaced=found.unplaced)
+    comparison = compare(expected, environment, terms, found.duplicates, unplaced=found.unplaced, own=_own(found))
     more = [*hidden_findings(expected, found, comparison), *_library_findings(expected, found, terms)]
     comparison = comparison.with_findings(excused(more, terms))
     for look in (code_findings, file_findings, emptied_findings):
         comparison = comparison.with_findings(look(expected, found, terms, comparison.findings))
     return EnvironmentReport(reference, comparison, found, wanted=_wanted(expected, comparison))
+
+
+def _own(capture: Capture) -> Collection[str]:
+    """Return the packages that are hidden somewhere, and are imported from the environment's own folders."""
+    if not capture.duplicates:
+        return ()
+    ahead, within = ahead_of_library(capture.search), f"{os.path.realpath(capture.prefix)}{os.sep}"
+    folders = {one.name: os.path.dirname(capture.places.get(one.name, "")) for one in capture.duplicates}  # noqa: PTH120
+    return {name for name, folder in folders.items() if folder.startswith(within) and folder not in ahead}
 
 
 def _library_findings(expected: Expected, capture: Capture, terms: Terms) -> Iterator[Finding]:
