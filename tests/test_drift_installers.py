@@ -133,12 +133,15 @@ def test_a_path_file_that_adds_what_training_had_installed_is_no_difference(frau
     assert beside.verify_env(fraud, python=place((CORE, ASIDE, added)).python).findings == ()
 
 
+@pytest.mark.parametrize("within", [False, True], ids=["elsewhere", "in the environment's folder"])
 def test_the_right_version_from_the_pythonpath_over_a_wrong_one_does_not_fit(
-    fraud: Version, beside: Registry, monkeypatch: pytest.MonkeyPatch
+    within: bool, fraud: Version, beside: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever starts the server without that variable would serve with the other."""
-    wrong = place((wheel("core", "2.0", core__mod="class Thing: pass\n"), *ALL[1:]))
-    monkeypatch.setenv("PYTHONPATH", str(place(ALL).site))
+    wrong = place((wheel("core", "2.0", core__mod="class Thing: pass\n"), *ALL[1:], Spoiled("by-a-test.txt", "")))
+    right = (wrong.folder if within else tmp_path) / "vendored"
+    shutil.copytree(place(ALL).site, right)
+    monkeypatch.setenv("PYTHONPATH", str(right))
     report = beside.verify_env(fraud, python=wrong.python)
     assert findings(report)["core"] == (ERROR, "shadowed")
     assert not report.fits
