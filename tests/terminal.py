@@ -24,6 +24,7 @@ def on_terminal(
     if sys.platform == "win32":
         pytest.skip("Windows has no pseudo-terminals in Python's library")
     import fcntl
+    import select
     import struct
     import termios
 
@@ -38,16 +39,16 @@ def on_terminal(
         cwd=cwd,
         env={**environ, "TERM": "xterm-256color", **variables},
     )
-    os.close(slave)
     os.write(master, typed.encode())
     shown = bytearray()
-    try:
-        while piece := os.read(master, 65536):
-            shown += piece
-    except OSError:  # how Linux says that nobody writes to the terminal any more
-        pass
-    os.close(master)
-    process.wait(timeout=60)
+    ended = False
+    while not ended:  # and the terminal stays open until then: on a busy machine its last words are lost otherwise
+        ended = process.poll() is not None
+        while select.select([master], [], [], 0.02)[0]:
+            shown += os.read(master, 65536)
+    for end in (master, slave):
+        os.close(end)
+    assert process.returncode >= 0, f"ended by signal {-process.returncode}"
     return shown.decode().replace("\r\n", "\n")
 
 
