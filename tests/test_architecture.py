@@ -51,6 +51,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "zstandard": "image/layer",
     "yaml": ("manifest", "export/conda"),
     "tomli_w": "export/pylock",
+    "dataclasses": (),  # it loads inspect, which takes longer than most commands; values are NamedTuples
     "packaging": ("environment/", "export/", "install/", "lock/", "search", "difference"),
 }
 

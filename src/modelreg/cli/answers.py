@@ -72,8 +72,6 @@ def registered_json(registered: "Registered") -> dict[str, object]:
 
 def exported_json(exported: "Exported", file: "Path | None") -> dict[str, object]:
     """Return the answer of `export`; the text itself where it went into no file."""
-    from dataclasses import asdict
-
     selection = exported.subject.selection
     return {
         "reference": exported.subject.reference,
@@ -87,7 +85,7 @@ def exported_json(exported: "Exported", file: "Path | None") -> dict[str, object
                 "requirement": pin.requirement,
                 "groups": list(pin.groups),
                 "declared": pin.declared,
-                "files": [asdict(archive) for archive in exported.archives.of(pin)],
+                "files": [archive._asdict() for archive in exported.archives.of(pin)],
             }
             for pin in selection.pins
         ],

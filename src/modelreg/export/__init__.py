@@ -5,8 +5,8 @@ A format is a plain function, `(Subject, Archives) -> str`, in a module of its o
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from importlib import import_module
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from modelreg.environment.selection import Selected, one_version_each
@@ -17,8 +17,7 @@ from modelreg.export.subject import Subject
 Writer = Callable[[Subject, Archives], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """A format: the module and the function that write it.
 
     hashed: every package needs a file with a digest. vcs: those from a repository need none. flat: a package can stand
@@ -48,8 +47,7 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
+class Exported(NamedTuple):
     """A file in the making. missing: why each package is not in it, by name. notes: what a person should know of it."""
 
     text: str
@@ -86,7 +84,7 @@ def export(
     if prove and not known.hashed:
         raise UsageError(f"{form} holds no digests of wheels, so there is nothing to prove; leave --prove out")
     if known.flat:
-        subject = replace(subject, selection=one_version_each(subject.selection))
+        subject = subject._replace(selection=one_version_each(subject.selection))
     archives = _archives(subject, known, installer, tell, prove=prove)
     missing = _missing(subject, known, archives)
     if missing and not allow_missing:
@@ -94,7 +92,7 @@ def export(
         raise EnvironmentMismatchError(
             f"{subject.reference} cannot be exported in full as {form}: {listed}. --allow-missing leaves them out"
         )
-    subject = replace(subject, selection=subject.selection.without(missing.keys()), missing=tuple(missing))
+    subject = subject._replace(selection=subject.selection.without(missing.keys()), missing=tuple(missing))
     text = known.write(subject, archives)
     return Exported(text, form, subject, archives, missing, tuple(_notes(text, archives)))
 

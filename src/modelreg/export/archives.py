@@ -1,7 +1,7 @@
 """The files that install a version's packages, each with the evidence that it is the right one."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from modelreg.environment.record import Environment
 from modelreg.environment.selection import Selected
@@ -18,8 +18,7 @@ nobody has looked whether it is what was installed.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(NamedTuple):
     """A file that installs a package. url: without credentials. sha256: hexadecimal. size: bytes, if known."""
 
     url: str
@@ -29,12 +28,11 @@ class Archive:
     size: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Archives:
+class Archives(NamedTuple):
     """The files of each pin, by its requirement, and why there is none of others. source: what was asked."""
 
-    files: Mapping[str, tuple[Archive, ...]] = field(default_factory=dict)
-    lacking: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, tuple[Archive, ...]] = {}
+    lacking: Mapping[str, str] = {}
     source: str | None = None
 
     def of(self, pin: Selected) -> tuple[Archive, ...]:
@@ -154,7 +152,7 @@ def _prove(
         for requirement, archive in trying.items():
             package = pins[requirement].package
             if digests.get(package.name) == package.record:
-                files[requirement] = (replace(archive, evidence=PROVEN),)
+                files[requirement] = (archive._replace(evidence=PROVEN),)
                 del open_ones[requirement]
             elif not open_ones[requirement]:
                 del open_ones[requirement], files[requirement]

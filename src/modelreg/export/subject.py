@@ -1,7 +1,7 @@
 """What is exported: a version of a model, and which of its packages."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from modelreg.environment.record import Environment
 from modelreg.environment.selection import Selection, select
@@ -10,8 +10,7 @@ from modelreg.manifest import Manifest, PulledManifest
 from modelreg.records import File, Group
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """A version as exporters see it.
 
     record: the digest of its record. created: as records have times. files, format: of the artifact, as in its records.

@@ -5,9 +5,8 @@ import os
 import subprocess
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelreg.errors import AccessDeniedError, UsageError
 from modelreg.image.reference import DOCKER_HUB, ImageReference
@@ -19,8 +18,7 @@ _HUB_KEY = "https://index.docker.io/v1/"
 _ANONYMOUS = ("credentials not found", "no credentials", "missing required attributes")
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """A user name and a password, or, where `is_token` says so, a token that is exchanged for others."""
 
     username: str

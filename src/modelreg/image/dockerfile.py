@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from modelreg.environment.record import Environment
 from modelreg.image.reference import ImageReference
@@ -17,8 +17,7 @@ _SHARED = "packages"
 """The stage that all others stand on: what `base` holds, without what is of one version alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(NamedTuple):
     """What a Dockerfile is made of. stages: by name, `base` first. labels: by key, those of every stage.
 
     heading: lines that say what this is. base: what `base` stands on.
@@ -73,7 +72,7 @@ def _shared(recipe: Recipe) -> Iterator[str]:
     # Not every engine takes a tag and a digest together.
     if recipe.base.digest and recipe.base.tag:
         yield f"# {_name(recipe.base)}, as it was when this was written."
-    yield f"FROM {replace(recipe.base, tag=None) if recipe.base.digest else recipe.base} AS {_SHARED}"
+    yield f"FROM {recipe.base._replace(tag=None) if recipe.base.digest else recipe.base} AS {_SHARED}"
     yield "USER 0:0"
     yield f"RUN printf 'model:x:{USER}:{USER}::/home/model:/sbin/nologin\\n' >> /etc/passwd \\"
     yield f"    && mkdir -p /home/model && chown {USER}:{USER} /home/model \\"

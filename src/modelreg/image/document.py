@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from modelreg.errors import IntegrityError, UsageError
 from modelreg.fields import Fields
@@ -14,8 +14,7 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "arm/v7": "ar
 _ARCHITECTURES = {machine: architecture for architecture, machine in _MACHINES.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePlatform:
+class ImagePlatform(NamedTuple):
     """What an image runs on, in the words of images: `linux/amd64`, `linux/arm/v7`."""
 
     system: str
@@ -59,8 +58,7 @@ class ImagePlatform:
         return "/".join(part for part in (self.system, self.architecture, self.variant) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(NamedTuple):
     """A reference from one document to some content: its type, digest (`sha256:…`) and size in bytes."""
 
     media_type: str
@@ -70,8 +68,7 @@ class Descriptor:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ImageConfig:
+class ImageConfig(NamedTuple):
     """What an image says of itself and of how it is run. environ: its variables. diff_ids: digests of plain layers."""
 
     platform: ImagePlatform
@@ -83,8 +80,7 @@ class ImageConfig:
     diff_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageManifest:
+class ImageManifest(NamedTuple):
     """What an image for one platform is made of, from the lowest layer up."""
 
     config: Descriptor

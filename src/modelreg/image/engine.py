@@ -6,9 +6,9 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
+from typing import NamedTuple
 
 from modelreg.errors import EnvironmentMismatchError, ImageBuildError, ImageRegistryError, NotFoundError, UsageError
 from modelreg.image.reference import ImageReference
@@ -20,8 +20,7 @@ _MISFIT = re.compile(r"modelreg: (the stage .* does not fit: .*)")
 _NO_BUILDX = "the buildx component is missing"
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(NamedTuple):
     """A command that builds images. name: which one of them it is."""
 
     name: str

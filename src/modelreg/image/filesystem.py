@@ -1,32 +1,30 @@
 """The file system that an image's layers make when they are laid on each other (OCI image specification, layer.md)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from modelreg.image.layer import FILE, FOLDER, HARD_LINK, HIDDEN, LINK, OPAQUE, Entry
 
 _MAX_HOPS = 40  # links on the way to a file, as in Linux
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A file. content: what is kept of it, or None."""
 
     content: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A symbolic link, as it is written."""
 
     target: str
 
 
-@dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder, by name."""
+    """A folder: what is in it, by name."""
 
-    children: "dict[str, Node]" = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.children: dict[str, Node] = {}
 
 
 Node = File | Link | Folder

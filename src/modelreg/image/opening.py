@@ -1,8 +1,8 @@
 """Open an image: find where it is, and read and verify its documents."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from modelreg.digest import sha256_of
 from modelreg.errors import IntegrityError, NotFoundError, UsageError
@@ -20,8 +20,7 @@ from modelreg.image.reference import ImageReference
 from modelreg.image.source import ImageSource, document, manifest_by_digest
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """An image whose documents were read and verified; layers are read when they are asked for.
 
     digest: of the index or manifest that its name stands for, with `sha256:`.

@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from modelreg.errors import EnvironmentUnreadableError, NotFoundError, UsageError
 from modelreg.image.document import ImageConfig
@@ -17,8 +17,7 @@ _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _IMPLEMENTATIONS = {"python": "cpython", "pypy": "pypy"}
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePython:
+class ImagePython(NamedTuple):
     """A Python environment of an image. Paths are the image's.
 
     prefix: its folder. base: the prefix of the Python that it is based on, the same where it is no virtual environment.

@@ -1,7 +1,7 @@
 """References of images, with the defaults that Docker fills in: `team/fraud:3` is `docker.io/team/fraud:3`."""
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from modelreg.digest import is_sha256
 from modelreg.errors import UsageError
@@ -17,8 +17,7 @@ _MAX_NAME = 255
 _SHOWN = 200  # characters of a reference that an error repeats
 
 
-@dataclass(frozen=True, slots=True)
-class ImageReference:
+class ImageReference(NamedTuple):
     """An image in an image registry: `host` with its port, `repository`, and a tag, a digest (`sha256:…`) or both."""
 
     host: str
@@ -61,7 +60,7 @@ class ImageReference:
 
     def at(self, digest: str) -> "ImageReference":
         """Return the same image by digest."""
-        return replace(self, digest=digest)
+        return self._replace(digest=digest)
 
 
 def _without_tag(name: str) -> tuple[str, str | None]:

@@ -1,7 +1,7 @@
 """The stages of an image: `base`, what everything needs, and on top of it `train` and `serve`. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from modelreg.environment.record import Environment, Package
 from modelreg.environment.selection import Selected, Selection
@@ -10,8 +10,7 @@ BASE, TRAIN, SERVE = "base", "train", "serve"
 TARGETS = (BASE, TRAIN, SERVE)
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(NamedTuple):
     """What pip is told to install: an exact requirement (PEP 508), and the sha256 of the files that it may be."""
 
     text: str
@@ -23,8 +22,7 @@ class Requirement:
         return " \\\n    ".join([self.text, *(f"--hash=sha256:{one}" for one in self.sha256)])
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(NamedTuple):
     """What a stage adds to the one below it. expected: every package that it has in the end, by name."""
 
     name: str

@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from modelreg.environment.record import Python
 from modelreg.errors import NotFoundError
@@ -22,8 +22,7 @@ _ASKED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FoundPython:
+class FoundPython(NamedTuple):
     """An interpreter of this machine, and what it is."""
 
     path: Path

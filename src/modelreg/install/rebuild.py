@@ -3,8 +3,8 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from modelreg.environment.capture import Capture, capture
 from modelreg.environment.compare import Comparison, compare
@@ -32,8 +32,7 @@ _NAMED = 5
 """How many differences an error names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rebuilt:
+class Rebuilt(NamedTuple):
     """An environment that fits. created: False where it was there already.
 
     python: its executable. unmet: what declared packages need and nothing pins, in sentences.

@@ -2,8 +2,8 @@
 
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -17,8 +17,7 @@ _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tar.bz2", ".tar.xz", ".tgz")
 _EGG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """A place, and what it says of the package there; name and version are empty where it says none.
 
     loose: why it does not say exactly which bytes are there; None: it does. folder: of this machine, where it is one.

@@ -6,8 +6,8 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -32,8 +32,7 @@ _INCLUDES = {"-r": False, "--requirement": False, "-c": True, "--constraint": Tr
 _SHORT = re.compile(r"(-[a-zA-Z])(?!-)(.+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line that asks for something: what stands before its options, and those, as name and value.
 
     constraint: it only says which version, in case something asks for it. folder: that of its file.

@@ -1,8 +1,8 @@
 """What a lock file would install, as a value."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from modelreg.environment.compare import same_version
 from modelreg.environment.record import Package
@@ -12,8 +12,7 @@ Where = tuple[str, int]
 """A file, as a person would name it, and a line of it, from 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Locked:
+class Locked(NamedTuple):
     """A package that a lock would install.
 
     package.version is empty where the lock does not say it, as of a repository or a folder. hashes: the sha256 (hex) of
@@ -26,8 +25,7 @@ class Locked:
     folder: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loose:
+class Loose(NamedTuple):
     """What a lock leaves open. name: of the package, normalised; empty where it may be any.
 
     others: the other places that it stands at, where these contradict the first.
@@ -39,8 +37,7 @@ class Loose:
     others: tuple[Where, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(NamedTuple):
     """A lock file, read for one Python and platform.
 
     kind: `requirements.txt`, `pylock.toml` or `uv.lock`. path: as a person would name it. python: the versions of
@@ -93,7 +90,7 @@ def _one(name: str, entries: list[Locked | Loose]) -> Iterator[Locked | Loose]:
         first, *others = dict.fromkeys(one.where for one in pinned)
         yield Loose(name, "it is asked for in two ways", first, tuple(others))
     else:
-        yield replace(pinned[0], hashes=frozenset[str]().union(*(one.hashes for one in pinned)))
+        yield pinned[0]._replace(hashes=frozenset[str]().union(*(one.hashes for one in pinned)))
 
 
 def _is_alike(one: Package, other: Package) -> bool:

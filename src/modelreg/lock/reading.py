@@ -3,8 +3,8 @@
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from modelreg.environment.record import Environment
 from modelreg.errors import EnvironmentUnreadableError, IntegrityError, UsageError
@@ -25,8 +25,7 @@ _OTHERS = {
 Read = Callable[[Mapping[str, object], list[Where], Environment, str | None], Lock]
 
 
-@dataclass(frozen=True, slots=True)
-class LockFile:
+class LockFile(NamedTuple):
     """A lock file that an environment is to be built from."""
 
     path: Path
@@ -43,7 +42,7 @@ class LockFile:
         """
         named = shown(self.path)
         try:
-            return replace(self._read(named, environment, group), path=named)
+            return self._read(named, environment, group)._replace(path=named)
         except (ValueError, RecursionError) as error:  # an address that is none, or what is nested without end
             raise EnvironmentUnreadableError(f"{named} cannot be read: {error}; make the lock again") from None
 

@@ -1,7 +1,6 @@
 """Reading a uv.lock: of all that it resolves, what one environment would get."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -25,8 +24,7 @@ class _Step(NamedTuple):
     extra: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     """A package as it stands in the lock."""
 
     fields: Fields
