@@ -12,8 +12,7 @@ from fault_proxy import Fault, FaultProxy, faulty
 from modelreg import Capture, Registry
 from modelreg.digest import CHUNK, sha256_of
 from modelreg.errors import AccessDeniedError, KeyExistsError, ModelregError, StoreError
-from modelreg.store import Store, open_store
-from modelreg.store import gcs as adapter
+from modelreg.store import Store, gcs_transfer, open_store
 from modelreg.store.bucket import PART
 
 LARGE = 2 * PART + 3 * CHUNK + 17
@@ -40,7 +39,7 @@ def through(proxy: FaultProxy, url: str, monkeypatch: pytest.MonkeyPatch) -> Sto
 
 def staged(url: str) -> list[str]:
     """Return what lies in the staging folder, which a store of the registry itself does not show."""
-    prefix = f"{url.removeprefix(f'gs://{BUCKET}/')}/{adapter.STAGING}"
+    prefix = f"{url.removeprefix(f'gs://{BUCKET}/')}/{gcs_transfer.STAGING}"
     return [entry.key for entry in open_store(f"gs://{BUCKET}").entries(prefix)]
 
 
@@ -64,8 +63,8 @@ def test_a_file_of_any_size_around_a_part_comes_back(gcs: Store, gcs_url: str, t
 def test_more_parts_than_gcs_joins_at_once_are_joined_in_steps(
     gcs: Store, gcs_url: str, large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "part_size", lambda source, most: CHUNK // 4)
-    monkeypatch.setattr(adapter, "_JOINED", 4)
+    monkeypatch.setattr(gcs_transfer, "part_size", lambda source, most: CHUNK // 4)
+    monkeypatch.setattr(gcs_transfer, "_JOINED", 4)
     assert gcs.upload("models/a", large).size == LARGE
     assert b"".join(gcs.stream("models/a")) == large.read_bytes()
     assert staged(gcs_url) == []
@@ -86,7 +85,7 @@ def test_an_upload_that_is_broken_off_leaves_no_parts(gcs: Store, gcs_url: str, 
 
 
 def test_what_killed_writers_left_is_swept_once_it_is_old(gcs: Store, gcs_url: str) -> None:
-    gcs.create(f"{adapter.STAGING}models/fraud/artifacts/u/weights/000001", b"12345")
+    gcs.create(f"{gcs_transfer.STAGING}models/fraud/artifacts/u/weights/000001", b"12345")
     now = datetime.now(UTC)
     assert list(gcs.entries("")) == []
     assert gcs.sweep(now - timedelta(hours=1), apply=True) == 0

@@ -6,7 +6,7 @@ from google.auth import exceptions as auth
 from google.cloud.storage import exceptions as storage
 
 from modelreg.errors import AccessDeniedError, KeyAbsentError, KeyExistsError, ModelregError, StoreError
-from modelreg.store.bucket import Address
+from modelreg.store.bucket import Address, flat
 
 _SIGN_IN = "gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS"
 _FAILED: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[ModelregError], str], ...] = (
@@ -34,7 +34,7 @@ def translate(error: Exception, address: Address, verb: str, key: str) -> Modelr
         error = core.from_http_response(error.response)
     if isinstance(error, core.GoogleAPICallError):
         return _answered(error, address, verb, key)
-    words = {"registry": address.url, "key": key, "error": _flat(error)}
+    words = {"registry": address.url, "key": key, "error": flat(error)}
     for kinds, answer, sentence in _FAILED:
         if isinstance(error, kinds):
             return answer(sentence.format_map(words))
@@ -43,7 +43,7 @@ def translate(error: Exception, address: Address, verb: str, key: str) -> Modelr
 
 def _answered(error: core.GoogleAPICallError, address: Address, verb: str, key: str) -> ModelregError:
     url = f"{address.url}/{key}" if key else address.url
-    message = _flat(error.message)
+    message = flat(error.message)
     if isinstance(error, core.NotFound):
         if verb == "list" or "bucket does not exist" in message:
             return StoreError(
@@ -59,7 +59,3 @@ def _answered(error: core.GoogleAPICallError, address: Address, verb: str, key: 
             f"no permission to {verb} {url}; ask the bucket's owner for it (docs/buckets.md tells what is needed)"
         )
     return StoreError(f"{address.url} did not {verb} {key or 'anything'}: {message} ({error.code}); try again")
-
-
-def _flat(error: object) -> str:
-    return " ".join(str(error).split()).rstrip(".")

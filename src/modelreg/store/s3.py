@@ -5,16 +5,14 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from modelreg.digest import Piece, Poured
 from modelreg.errors import ModelregError, StoreError
 from modelreg.parallel import ahead
 from modelreg.store.arriving import PIECE, Arrival, ranges
-from modelreg.store.bucket import LANES, PART, PARTS, Address, extra_missing
+from modelreg.store.bucket import PART, PARTS, Address, BucketStore
 from modelreg.store.protocol import Copier, Entry, Fetcher, Store
 from modelreg.store.s3_transfer import ATTEMPTS, Range, Upload, code_of, crc32_of, is_transient
 from modelreg.store.settings import S3Settings
@@ -26,16 +24,14 @@ if TYPE_CHECKING:
 _CONFLICTS = {"ConditionalRequestConflict", "OperationAborted"}
 
 
-class S3Store:
-    """A bucket, or a folder in one, that exists. *Create if absent* is `PutObject` with `If-None-Match: *`.
+class S3Store(BucketStore):
+    """A bucket of S3. *Create if absent* is `PutObject` with `If-None-Match: *`."""
 
-    Nothing is asked of S3, and the SDK is not imported, before the first key is.
-    """
+    extra = "s3"
 
-    def __init__(self, address: Address, settings: S3Settings | None = None) -> None:
-        self._address = address
-        self._settings = settings or S3Settings()
-        self._making = Lock()
+    def __init__(self, address: Address, settings: S3Settings) -> None:
+        super().__init__(address)
+        self._settings = settings
         self._payer: dict[str, Any] = {"RequestPayer": "requester"} if self._settings.requester_pays else {}
         self._kept: dict[str, Any] = dict(self._payer)
         """What every object is written with."""
@@ -46,16 +42,6 @@ class S3Store:
             {"StorageClass": self._settings.storage_class} if self._settings.storage_class else {}
         )
         """What files are written with."""
-
-    @property
-    def url(self) -> str:
-        """The bucket and the folder in it."""
-        return self._address.url
-
-    @property
-    def parallel(self) -> int:
-        """How many keys are worth reading or writing at once."""
-        return LANES
 
     def create(self, key: str, data: bytes) -> None:
         """Write `data` at `key`, only if nothing lies there."""
@@ -79,7 +65,7 @@ class S3Store:
 
         What the service receives it checks against a CRC-32.
         """
-        upload = Upload(self._client, self._at(key), self._artifacts, self._payer)
+        upload = Upload(self._service, self._at(key), self._artifacts, self._payer)
         with self._translated("write", key):
             return upload.pour(source, progress, resume=resume)
 
@@ -99,7 +85,7 @@ class S3Store:
         """Return all bytes at `key`."""
         with self._translated("read", key):
             for attempt in range(ATTEMPTS):
-                answer = self._client.get_object(**self._at(key), **self._payer)
+                answer = self._service.get_object(**self._at(key), **self._payer)
                 try:
                     with closing(answer["Body"]) as body:
                         if answer["ContentLength"] <= limit:
@@ -113,10 +99,10 @@ class S3Store:
     def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
         """Yield the bytes at `key` from `start` on; those of a large object are asked for in parts, several at once."""
         with self._translated("read", key):
-            first = Range(self._client, self._at(key) | self._payer, start, start + PART)
+            first = Range(self._service, self._at(key) | self._payer, start, start + PART)
             yield from first
             rest = (
-                Range(self._client, first.wanted, offset, min(offset + PART, first.total))
+                Range(self._service, first.wanted, offset, min(offset + PART, first.total))
                 for offset in range(start + PART, first.total, PART)
             )
             for chunks in ahead(list[Piece], rest, PARTS):
@@ -131,11 +117,11 @@ class S3Store:
     ) -> Generator[int, None, None]:
         arrival = Arrival(target, progress)
         with self._translated("read", key):
-            first = Range(self._client, self._at(key) | self._payer, start, min(start + PART, end), PIECE)
+            first = Range(self._service, self._at(key) | self._payer, start, min(start + PART, end), PIECE)
             begin = arrival.write((start, first.__iter__))
             yield begin
             yield from arrival.write_all(
-                (offset, Range(self._client, first.wanted, offset, stop, PIECE).__iter__)
+                (offset, Range(self._service, first.wanted, offset, stop, PIECE).__iter__)
                 for offset, stop in ranges(begin, min(end, first.total))
             )
 
@@ -159,37 +145,32 @@ class S3Store:
     def delete(self, key: str) -> None:
         """Remove what lies at `key`."""
         with self._translated("delete", key):
-            self._client.delete_object(**self._at(key), **self._payer)
+            self._service.delete_object(**self._at(key), **self._payer)
 
     def sweep(self, before: datetime, *, apply: bool) -> int:
         """Abort the multipart uploads that began before a time; return how many bytes of them have been sent."""
         size = 0
         with self._translated("list the unfinished uploads of", ""):
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+            pages = self._service.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._address.bucket, Prefix=self._address.prefix, **self._payer
             )
             old = [item for page in pages for item in page.get("Uploads", ()) if item["Initiated"] <= before]
         for item in old:
             where = {"Bucket": self._address.bucket, "Key": item["Key"], "UploadId": item["UploadId"]}
             with self._translated("abort the upload of", self._address.key(item["Key"])), _passing_over_completed():
-                parts = self._client.get_paginator("list_parts").paginate(**where, **self._payer)
+                parts = self._service.get_paginator("list_parts").paginate(**where, **self._payer)
                 size += sum(part["Size"] for page in parts for part in page.get("Parts", ()))
                 if apply:
-                    self._client.abort_multipart_upload(**where, **self._payer)
+                    self._service.abort_multipart_upload(**where, **self._payer)
         return size
 
     def clock(self) -> datetime:
         """Return the time by the service's clock, to the second."""
-        from email.utils import parsedate_to_datetime
-
         with self._translated("list", ""):
-            answer = self._client.list_objects_v2(
-                Bucket=self._address.bucket, Prefix=f"{self._address.prefix}modelreg.json", MaxKeys=1, **self._payer
+            answer = self._service.list_objects_v2(
+                Bucket=self._address.bucket, Prefix=self._address.full("modelreg.json"), MaxKeys=1, **self._payer
             )
-        date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-        if date is None:
-            raise StoreError(f"{self.url} does not tell the time, so it cannot hold a registry")
-        return parsedate_to_datetime(date)
+        return self._moment(answer["ResponseMetadata"]["HTTPHeaders"].get("date"))
 
     @property
     def endpoint(self) -> str | None:
@@ -198,49 +179,31 @@ class S3Store:
 
     def place(self, key: str) -> "Place":
         """Return what names an object to the SDK."""
-        return self._client, self._at(key), self._payer
+        return self._service, self._at(key), self._payer
 
     def _at(self, key: str) -> dict[str, Any]:
-        return {"Bucket": self._address.bucket, "Key": f"{self._address.prefix}{key}"}
+        return {"Bucket": self._address.bucket, "Key": self._address.full(key)}
 
     def _put(self, key: str, data: bytes, options: dict[str, Any]) -> None:
-        self._client.put_object(**self._at(key), Body=data, ChecksumCRC32=crc32_of(data), **options)
+        self._service.put_object(**self._at(key), Body=data, ChecksumCRC32=crc32_of(data), **options)
 
     def _pages(self, prefix: str, delimiter: str = "") -> Iterator[dict[str, Any]]:
-        yield from self._client.get_paginator("list_objects_v2").paginate(
+        yield from self._service.get_paginator("list_objects_v2").paginate(
             Bucket=self._address.bucket,
-            Prefix=f"{self._address.prefix}{prefix}",
+            Prefix=self._address.full(prefix),
             **({"Delimiter": delimiter} if delimiter else {}),
             **self._payer,
         )
 
-    @property
-    def _client(self) -> "S3Client":
-        with self._making, self._translated("open", ""):
-            return self._made
+    def _connect(self) -> "S3Client":
+        from modelreg.store.s3_client import connect
 
-    @cached_property
-    def _made(self) -> "S3Client":
-        try:
-            from modelreg.store.s3_client import connect
-        except ModuleNotFoundError as error:
-            raise extra_missing(error, self.url, "s3") from None
         return connect(self._settings)
 
-    @contextmanager
-    def _translated(self, verb: str, key: str) -> Iterator[None]:
-        """Turn the SDK's errors into the store's."""
-        try:
-            yield
-        except ModelregError:
-            raise
-        except Exception as error:
-            from modelreg.store.s3_errors import translate
+    def _translate(self, error: Exception, verb: str, key: str) -> ModelregError | None:
+        from modelreg.store.s3_errors import translate
 
-            translated = translate(error, self._address, verb, key)
-            if translated is None:
-                raise
-            raise translated from None
+        return translate(error, self._address, verb, key)
 
 
 @contextmanager

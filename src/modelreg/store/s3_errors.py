@@ -3,7 +3,7 @@
 from botocore import exceptions as sdk
 
 from modelreg.errors import AccessDeniedError, KeyAbsentError, KeyExistsError, ModelregError, StoreError
-from modelreg.store.bucket import Address
+from modelreg.store.bucket import Address, flat
 
 _SIGN_IN = (
     sdk.CredentialRetrievalError,
@@ -57,9 +57,9 @@ def translate(error: Exception, address: Address, verb: str, key: str) -> Modelr
     if isinstance(error, sdk.ClientError):
         return _answered(error, address, verb, key)
     if isinstance(error, _UNREACHABLE):
-        return StoreError(f"{address.url} cannot be reached: {_flat(error)}; check the network, and try again")
+        return StoreError(f"{address.url} cannot be reached: {flat(error)}; check the network, and try again")
     return _signed_out(error, address) or (
-        StoreError(f"{address.url} cannot be used: {_flat(error)}")
+        StoreError(f"{address.url} cannot be used: {flat(error)}")
         if isinstance(error, sdk.BotoCoreError | ValueError)
         else None
     )
@@ -74,7 +74,7 @@ def _signed_out(error: Exception, address: Address) -> ModelregError | None:
     if isinstance(error, sdk.ProfileNotFound):
         return AccessDeniedError(f"no credentials for {address.url}: {error}; correct AWS_PROFILE or the settings")
     if isinstance(error, _SIGN_IN):
-        return AccessDeniedError(f"no credentials for {address.url}: {_flat(error)}; sign in again")
+        return AccessDeniedError(f"no credentials for {address.url}: {flat(error)}; sign in again")
     return None
 
 
@@ -108,7 +108,3 @@ def _elsewhere(error: sdk.ClientError, address: Address) -> str:
     if not region:
         return f"the bucket {address.bucket} lies in another region; set AWS_REGION, or region in the settings"
     return f"the bucket {address.bucket} lies in {region}; set AWS_REGION={region}, or region in the settings"
-
-
-def _flat(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
