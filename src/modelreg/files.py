@@ -4,12 +4,16 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from modelreg.digest import CHUNK
 from modelreg.errors import AccessDeniedError, ModelregError, NotFoundError, UnsafePathError, UsageError
 from modelreg.paths import check_paths
+
+STAGED = ".tmp"
+"""How the name of a file ends that is being written, and gets its own name by a rename."""
 
 
 class SourceFile(NamedTuple):
@@ -53,19 +57,30 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         NotFoundError, AccessDeniedError, ModelregError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        try:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        _write_whole(path, text.encode())
     except (FileNotFoundError, NotADirectoryError):
         raise NotFoundError(f"there is no folder {path.parent} to write {path.name} to") from None
     except PermissionError:
         raise AccessDeniedError(f"no permission to write {path}") from None
     except OSError as error:
         raise ModelregError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def try_to_write(path: Path, data: bytes) -> None:
+    """Write a file of a cache, and the folders above it, as `write_text` does; where that cannot be, do without."""
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_whole(path, data)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    staged = path.with_name(f".{os.urandom(8).hex()}{STAGED}")
+    try:
+        staged.write_bytes(data)
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
 
 
 def _open_regular(path: str, flags: int) -> int:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelreg.cache.files import FileCache
-from modelreg.cache.whole import STAGED, write_whole
 from modelreg.canonical import MAX_BYTES, decode, encode
 from modelreg.errors import IntegrityError
 from modelreg.fields import Fields
+from modelreg.files import STAGED, try_to_write
 from modelreg.records import File
 from modelreg.version import Version
 
@@ -79,7 +79,7 @@ class Inventory:
         """Note which files a version has that was pulled."""
         named = [{"path": file.path, "sha256": file.sha256, "size": file.size} for file in files]
         record = {"files": named, "reference": version.reference, "registry": registry}
-        write_whole(self._notes / f"{version.digest.removeprefix('sha256:')}.json", encode(record))
+        try_to_write(self._notes / f"{version.digest.removeprefix('sha256:')}.json", encode(record))
 
     def versions(self) -> list[Kept]:
         """Return the versions of which something is here, the one used last first."""

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from modelreg.cache.whole import write_whole
 from modelreg.canonical import encode
 from modelreg.digest import Piece, Poured, sha256_of
 from modelreg.errors import KeyAbsentError, StoreError
+from modelreg.files import try_to_write
 from modelreg.store import Copier, Entry, Fetcher, Store
 from modelreg.times import timestamp
 
@@ -33,7 +33,7 @@ class Records:
     def remember(self, what: str, key: str, data: bytes) -> None:
         """Keep an answer in place of an earlier one; where that cannot be, do without. what: `read`, `entries` …."""
         head = f"{sha256_of(data)} {timestamp(datetime.now(UTC))}\n".encode()
-        write_whole(self._place(what, key), head + data)
+        try_to_write(self._place(what, key), head + data)
 
     def recall(self, what: str, key: str) -> Recalled | None:
         """Return an answer as it was last seen, if it is kept and undamaged."""

@@ -2,13 +2,11 @@
 
 import gzip
 import json
-import os
-import tempfile
 import zlib
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from modelreg.files import try_to_write
 from modelreg.image.layer import Entry
 from modelreg.settings import cache_folder
 
@@ -27,17 +25,8 @@ def cached(digest: str) -> list[Entry] | None:
 
 def remember(digest: str, entries: Sequence[Entry]) -> None:
     """Keep what was read of a layer; where that is not possible it is read again another time."""
-    place = _place(digest)
-    with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".new-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(gzip.compress(json.dumps(entries, separators=(",", ":")).encode(), 3, mtime=0))
-            Path(name).replace(place)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+    data = json.dumps(entries, separators=(",", ":")).encode()
+    try_to_write(_place(digest), gzip.compress(data, 3, mtime=0))
 
 
 def _place(digest: str) -> Path:

@@ -68,7 +68,7 @@ class ModelReader:
     def fetch(self) -> "ModelReader":
         """Read all records of versions at once where that is quicker; damaged ones are met when they are used."""
         if self.store.parallel > 1 or len(self.numbers) > MANY:
-            from modelreg.registry.prefetch import prefetch
+            from modelreg.cache.listed import prefetch
 
             self._facts, self._steps, self._moves  # noqa: B018  # list them
             read = {layout.version(self.name, number) for number in self._records}
