@@ -52,10 +52,12 @@ def _import_warnings(version: Version) -> Iterator[str]:
         )
     missing = [module for module in imports.missing or () if module != "__main__"]
     if missing:
-        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        # Imported here: most models import what packages provide.
+        from modelreg.environment.finding import few
+
         yield (
-            f"warning: the model imports {', '.join(missing[:_SHOWN])}{more}, which no package of the environment "
-            "provides, so it will not load elsewhere; put that into a package, install it, and register again"
+            f"warning: the model imports {few(missing, _SHOWN)}, which no package of the environment provides, so it "
+            "will not load elsewhere; put that into a package, install it, and register again"
         )
     if not imports.complete:
         yield "warning: the pickle could not be read to its end, so not all that it imports is known"

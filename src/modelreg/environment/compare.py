@@ -37,12 +37,17 @@ class Comparison(NamedTuple):
     @property
     def fits(self) -> bool:
         """Whether the environment may serve the model."""
-        return not any(self.number_of(severity) for severity in self.failing)
+        return not self.faults
 
     @property
     def failing(self) -> tuple[Severity, ...]:
         """The severities that make an environment unfit."""
         return (Severity.ERROR,) if self.terms.allow_unchecked else (Severity.ERROR, Severity.UNCHECKED)
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """The findings that make it unfit."""
+        return tuple(finding for finding in self.findings if finding.severity in self.failing)
 
     def number_of(self, severity: Severity) -> int:
         """Return how many findings are of this severity."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from modelreg.environment.finding import Role
+from modelreg.environment.finding import Role, few
 from modelreg.environment.record import TOOLING, Environment, Origin, Package, normalized
 from modelreg.errors import UsageError
 from modelreg.records import Group, Imports, Roles
@@ -70,8 +70,7 @@ class Expected:
         modules = sorted(module for module, owner in providers.items() if owner == name)
         if not modules:
             return "what the model imports needs it"
-        more = f" and {len(modules) - _SHOWN} more" if len(modules) > _SHOWN else ""
-        return f"the model imports {', '.join(modules[:_SHOWN])}{more} from it when it is loaded"
+        return f"the model imports {few(modules, _SHOWN)} from it when it is loaded"
 
     def _roles_for(self, group: str | None) -> Callable[[str], Role]:
         """Return what tells the role of a package by its name."""

@@ -1,6 +1,6 @@
 """What a comparison of environments finds, as values and as sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -66,6 +66,11 @@ class Finding(NamedTuple):
         """Whether this is about a package that the model pins."""
         return self.role is not None
 
+    @property
+    def in_full(self) -> str:
+        """The sentence with its note."""
+        return f"{self}; {self.note}" if self.note else str(self)
+
     def __str__(self) -> str:
         """Say it in a sentence."""
         sentence = SENTENCES[self.kind].format(subject=self.subject, wanted=self.wanted, found=self.found)
@@ -100,3 +105,9 @@ SENTENCES: Mapping[str, str] = {
     "nothing": "no package is pinned, so none could be compared",
 }
 """A sentence for each kind of finding."""
+
+
+def few(words: Sequence[str], most: int, separator: str = ", ", last: str = " and ") -> str:
+    """Return the first of some words, and how many more there are: `a, b, c and 4 more`."""
+    more = f"{last}{len(words) - most} more" if len(words) > most else ""
+    return f"{separator.join(words[:most])}{more}"

@@ -1,7 +1,7 @@
 """Making the environment of a version anew: the recorded Python, the exact pins, and the proof that it fits."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from modelreg.environment.capture import Capture, capture
 from modelreg.environment.compare import Comparison, compare
 from modelreg.environment.expected import Expected
-from modelreg.environment.finding import Finding, Severity
+from modelreg.environment.finding import Finding, Severity, few
 from modelreg.environment.interpreter import find_interpreter
 from modelreg.environment.selection import Selection
 from modelreg.errors import (
@@ -81,21 +81,17 @@ def read(selection: Selection, folder: Path) -> Rebuilt | None:
     if (folder / PARTIAL).exists():
         return None
     try:
-        interpreter = find_interpreter(folder)
-        captured = capture(interpreter)
+        return _captured(selection, folder, created=False)
     except (NotFoundError, EnvironmentUnreadableError):
         return None
-    comparison = compare(
-        selection.expected, captured.environment, None, captured.duplicates, unplaced=captured.unplaced
-    )
-    return Rebuilt(
-        folder,
-        interpreter.path,
-        created=False,
-        capture=captured,
-        comparison=comparison,
-        unmet=tuple(gaps(selection, captured.environment)),
-    )
+
+
+def _captured(selection: Selection, folder: Path, *, created: bool) -> Rebuilt:
+    interpreter = find_interpreter(folder)
+    found = capture(interpreter)
+    comparison = compare(selection.expected, found.environment, None, found.duplicates, unplaced=found.unplaced)
+    unmet = tuple(gaps(selection, found.environment))
+    return Rebuilt(folder, interpreter.path, created=created, capture=found, comparison=comparison, unmet=unmet)
 
 
 def _there(selection: Selection, folder: Path) -> Rebuilt | None:
@@ -134,26 +130,15 @@ def _make(
 ) -> Rebuilt:
     tell(f"Making {folder} with Python {found.python.version} of {found.path}")
     installer.make(folder, found.path)
-    python = find_interpreter(folder).path
     if selection.requirements:
         tell(f"Installing {len(selection.requirements)} packages with {installer.name}")
-        installer.install(python, selection.requirements)
+        installer.install(find_interpreter(folder).path, selection.requirements)
     tell("Verifying")
-    captured = capture(find_interpreter(folder))
-    comparison = compare(
-        selection.expected, captured.environment, None, captured.duplicates, unplaced=captured.unplaced
-    )
-    if not comparison.fits:
-        wrong = [finding for finding in comparison.findings if finding.severity in comparison.failing]
-        raise EnvironmentMismatchError(f"what was installed does not fit, so it was removed: {_listed(wrong)}")
-    return Rebuilt(
-        folder,
-        python,
-        created=True,
-        capture=captured,
-        comparison=comparison,
-        unmet=tuple(gaps(selection, captured.environment)),
-    )
+    made = _captured(selection, folder, created=True)
+    if not made.comparison.fits:
+        wrong = _listed(made.comparison.faults)
+        raise EnvironmentMismatchError(f"what was installed does not fit, so it was removed: {wrong}")
+    return made
 
 
 @contextmanager
@@ -200,6 +185,5 @@ def _clear(folder: Path) -> None:
             path.unlink()
 
 
-def _listed(findings: list[Finding]) -> str:
-    more = f"; and {len(findings) - _NAMED} more" if len(findings) > _NAMED else ""
-    return "; ".join(str(finding) for finding in findings[:_NAMED]) + more
+def _listed(findings: Sequence[Finding]) -> str:
+    return few([str(finding) for finding in findings], _NAMED, "; ", "; and ")

@@ -120,6 +120,6 @@ def check_target(target: str) -> None:
 
 
 def _told(comparison: Comparison) -> str:
-    errors = [str(finding) for finding in comparison.findings if finding.severity in comparison.failing]
+    errors = [str(fault) for fault in comparison.faults]
     more = f"; and {len(errors) - _SHOWN} differences more" if len(errors) > _SHOWN else ""
     return "; ".join(errors[:_SHOWN]) + more

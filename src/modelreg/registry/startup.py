@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from modelreg.environment.capture import capture_running
 from modelreg.environment.expected import Expected
+from modelreg.environment.finding import few
 from modelreg.environment.policy import Terms
 from modelreg.errors import EnvironmentMismatchError
 from modelreg.reference import Reference
@@ -47,10 +48,9 @@ def verify_env(
     terms = todays(policy, group, allow_unchecked=allow_unchecked, deep=deep)
     report = _check(name, expected, terms)
     if not report.fits:
-        failing = [str(finding) for finding in report.findings if finding.severity in report.comparison.failing]
-        more = f"; and {len(failing) - _SHOWN} more" if len(failing) > _SHOWN else ""
+        faults = few([str(fault) for fault in report.comparison.faults], _SHOWN, "; ", "; and ")
         raise EnvironmentMismatchError(
-            f"this process does not fit {name}: {'; '.join(failing[:_SHOWN])}{more}; "
+            f"this process does not fit {name}: {faults}; "
             f"{_command(reference, name, registry, report.comparison.terms)} tells the whole of it"
         )
     return report

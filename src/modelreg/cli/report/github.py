@@ -50,7 +50,7 @@ def _annotations(report: "EnvironmentReport", level: str) -> Iterator[Annotation
     by_place: dict[Place, list[str]] = {}
     for finding in report.findings:
         if finding.severity in _TOLD and (level == "error") is (finding.severity in report.comparison.failing):
-            by_place.setdefault(_place(report, finding), []).append(_said(finding))
+            by_place.setdefault(_place(report, finding), []).append(finding.in_full)
     for place, messages in by_place.items():
         yield title, place, messages
 
@@ -73,10 +73,6 @@ def _few(annotations: list[Annotation]) -> list[Annotation]:
     return [*annotations[: _SHOWN - 1], (title, place, rest)]
 
 
-def _said(finding: Finding) -> str:
-    return f"{finding}; {finding.note}" if finding.note else str(finding)
-
-
 def _message(messages: Sequence[str]) -> str:
     return "%0A".join(_escaped(message) for message in messages)
 
@@ -96,7 +92,7 @@ def _markdown(report: "EnvironmentReport") -> str:
     if told:
         lines += ["| | package | wanted | found | |", "|---|---|---|---|---|"]
     for finding in told:
-        cells = (finding.severity.value, finding.subject, finding.wanted or "", finding.found or "", _said(finding))
+        cells = (finding.severity.value, finding.subject, finding.wanted or "", finding.found or "", finding.in_full)
         lines.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join([*lines, "", *map(_cell, summary(report.comparison)), "", ""])
 

@@ -40,7 +40,7 @@ def _suite(report: "EnvironmentReport") -> ET.Element:
     for name in names:
         case = ET.SubElement(suite, "testcase", classname=reference, name=clean(name))
         if name in failing:
-            said = [clean(f"{one}; {one.note}" if one.note else str(one)) for one in failing[name]]
+            said = [clean(one.in_full) for one in failing[name]]
             failure = ET.SubElement(case, "failure", message=said[0], type=failing[name][0].kind)
             failure.text = "\n".join(said)
         if name in told:

@@ -1,11 +1,10 @@
 """A report as a person reads it."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modelreg.cli.output import count_text, print_line
-from modelreg.environment.finding import Finding, Role, Severity
+from modelreg.environment.finding import Finding, Role, Severity, few
 
 if TYPE_CHECKING:
     from modelreg.environment.compare import Comparison
@@ -57,12 +56,6 @@ _COUNTED = {
 """What is said of information of which only the number is told."""
 
 
-def _some(names: Sequence[str]) -> str:
-    """Name some packages, and say how many more there are."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
-
-
 def is_counted_only(finding: Finding) -> bool:
     """Tell whether a finding is one of many that only their number is told of, such as packages that were added."""
     if finding.severity is not Severity.INFO or finding.note:
@@ -89,7 +82,7 @@ def summary(comparison: "Comparison") -> list[str]:
         lines.append(f"{count_text(unchecked, 'thing')} could not be checked, {allowed}")
     told = [finding for finding in comparison.findings if is_counted_only(finding)]
     counts = Counter(finding.kind for finding in told)
-    parts = [f"not compared: {_some(comparison.ignored)} (tooling)"] if comparison.ignored else []
+    parts = [f"not compared: {few(comparison.ignored, _NAMED)} (tooling)"] if comparison.ignored else []
     parts += [said.format(count_text(counts[kind], "package")) for kind, said in _COUNTED.items() if counts[kind]]
     others = sum(number for kind, number in counts.items() if kind not in _COUNTED)
     parts += [f"{count_text(others, 'package')} of other groups differ{'' if others > 1 else 's'}"] if others else []
