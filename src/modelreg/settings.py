@@ -33,14 +33,13 @@ def registry_url(explicit: str | None = None) -> str:
         url = _table(project).get("registry")
         if url:
             return _beside(project, _text(url, project, "registry"))
+    config, settings = _user_config()
+    url = settings.get("registry")
+    if url:
+        return _beside(config, _text(url, config, "registry"))
     # Imported here: a project or a variable usually says it all.
     import platformdirs
 
-    config = Path(platformdirs.user_config_dir("modelreg", appauthor=False), "config.toml")
-    if config.is_file():
-        url = _toml(config).get("registry")
-        if url:
-            return _beside(config, _text(url, config, "registry"))
     return str(Path(platformdirs.user_data_dir("modelreg", appauthor=False), "registry"))
 
 
@@ -53,11 +52,8 @@ def bucket_settings(url: str, known: Mapping[str, type]) -> dict[str, Any]:
     Raises:
         UsageError: something that is not in `known`, or not of that type.
     """
-    # Imported here: a folder needs none of it.
-    import platformdirs
-
-    config = Path(platformdirs.user_config_dir("modelreg", appauthor=False), "config.toml")
-    registries = _toml(config).get("registries", {}) if config.is_file() else {}
+    config, settings = _user_config()
+    registries = settings.get("registries", {})
     if not isinstance(registries, dict) or not all(isinstance(table, dict) for table in registries.values()):
         raise UsageError(f'{config}: registries holds tables, written [registries."s3://bucket/folder"]')
     above = [name for name in registries if f"{url}/".startswith(f"{name.rstrip('/')}/")]
@@ -102,11 +98,17 @@ def is_offline() -> bool:
 
 
 def _config_text(name: str) -> str | None:
+    config, settings = _user_config()
+    return _text(settings[name], config, name) if name in settings else None
+
+
+def _user_config() -> tuple[Path, dict[str, Any]]:
+    """Return where the user's config file is, and what it says; nothing where there is none."""
+    # Imported here: a project or a variable usually says it all.
     import platformdirs
 
     config = Path(platformdirs.user_config_dir("modelreg", appauthor=False), "config.toml")
-    value = _toml(config).get(name) if config.is_file() else None
-    return None if value is None else _text(value, config, name)
+    return config, _toml(config) if config.is_file() else {}
 
 
 def model_name(path: Path) -> str:
@@ -115,9 +117,7 @@ def model_name(path: Path) -> str:
     `[tool.modelreg] name` of the nearest pyproject.toml, else the file's stem or the folder's name.
     """
     project = _nearest_project()
-    name = _table(project).get("name") if project is not None else None
-    if name:
-        assert project is not None  # noqa: S101  # a name can only come from it
+    if project is not None and (name := _table(project).get("name")):
         return _text(name, project, "tool.modelreg.name")
     absolute = path.absolute()
     return absolute.name if absolute.is_dir() else absolute.stem
