@@ -14,7 +14,7 @@ from modelreg.files import SourceFile, SourceTree
 from modelreg.manifest import Manifest
 from modelreg.progress import ProgressCallback
 from modelreg.records import CopiedFrom
-from modelreg.registry.download import download
+from modelreg.registry.download import Download
 from modelreg.registry.ledger import append, check_marker, stamp
 from modelreg.registry.model import ModelReader
 from modelreg.registry.register import Carrier, Registered, Submission, find_holder, register
@@ -47,7 +47,7 @@ def copy(
     earlier = _copy_of(version, reader)
     if earlier is None or settle(reader, earlier.artifact.upload, actor):
         submission = _submission(source, manifest, actor)
-        with _carrier(source, manifest, target, reader, progress, cache) as carrier:
+        with _carrier(Download(source, manifest, progress, cache), reader) as carrier:
             registered = register(target, submission, carrier=carrier, progress=progress)
     else:
         registered = Registered(earlier, created=False, uploaded=False)
@@ -57,19 +57,12 @@ def copy(
 
 
 @contextmanager
-def _carrier(
-    source: Store,
-    manifest: Manifest,
-    target: Store,
-    reader: ModelReader,
-    progress: ProgressCallback | None,
-    cache: LocalCache | None,
-) -> Iterator[Carrier]:
+def _carrier(download: Download, reader: ModelReader) -> Iterator[Carrier]:
     """Yield what brings the files over; a folder for those that pass through here lasts as long."""
-    version = manifest.version
+    manifest, version, target = download.manifest, download.manifest.version, reader.store
     prefix = layout.artifact(version.model, version.artifact.upload)
     files = {file.path: file for file in manifest.tree.files}
-    copier = target.copier(source)
+    copier = target.copier(download.store)
     with tempfile.TemporaryDirectory(prefix="modelreg-") as folder:
 
         def bring(path: str, key: str, count: Callable[[int], None]) -> Poured:
@@ -78,11 +71,11 @@ def _carrier(
                 count(file.size)
                 return Poured(file.size, file.sha256)
             if not Path(folder, path).exists():
-                download(source, manifest, [file], Path(folder), None, cache)
+                download._replace(progress=None).write([file], Path(folder))
             return target.upload(key, Path(folder, path), count)
 
         if copier is None and find_holder(reader, manifest.tree, None) is None:
-            download(source, manifest, manifest.tree.files, Path(folder), progress, cache)
+            download.write(manifest.tree.files, Path(folder))
         yield Carrier(manifest.tree, bring)
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from modelreg import layout
 from modelreg.cache.local import LocalCache
@@ -23,48 +24,51 @@ _IN_PLACES = hasattr(os, "pwrite")
 """Whether the system writes at any place of a file without regard to other threads; Windows does not."""
 
 
-def download(
-    store: Store,
-    manifest: Manifest,
-    files: Sequence[File],
-    folder: Path,
-    progress: ProgressCallback | None,
-    cache: LocalCache | None = None,
-    note: Path | None = None,
-) -> None:
-    """Write files of a version into a folder that has none of them, or what an earlier attempt had written of them.
+class Download(NamedTuple):
+    """The files of a version, on their way from a store.
 
-    note: where to note how much of a file has arrived, for a later attempt.
     cache: where they are found first, and kept once they are fetched and verified.
-
-    Raises:
-        IntegrityError: a file is missing in the store, or its bytes are not those that were registered.
     """
-    prefix = layout.artifact(manifest.version.model, manifest.version.artifact.upload)
-    kept: list[File] = []
-    meter = Meter("download", sum(file.size for file in files), progress)
 
-    def obtain(file: File) -> None:
-        path = folder / file.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if cache and cache.files.take(file, path, meter.add):
-            return
-        try:
-            wrong = _fetch(store, f"{prefix}{file.path}", path, file, meter, note)
-        except KeyAbsentError:
-            wrong = "is missing"
-        if wrong:
-            raise IntegrityError(
-                f"{manifest.version.reference} is damaged in the registry: {file.path} {wrong}; nothing was written"
-            )
-        if cache and cache.files.keep(path, file):
-            kept.append(file)
+    store: Store
+    manifest: Manifest
+    progress: ProgressCallback | None = None
+    cache: LocalCache | None = None
 
-    small, large = by_size(files)
-    for _ in chain(ahead(obtain, small, store.parallel), map(obtain, large)):
-        """What is wrong is raised."""
-    if cache:
-        cache.settle(store.url, manifest.version, manifest.tree.files, grown=bool(kept))
+    def write(self, files: Sequence[File], folder: Path, note: Path | None = None) -> None:
+        """Write files into a folder that has none of them, or what an earlier attempt had written of them.
+
+        note: where to note how much of a file has arrived, for a later attempt.
+
+        Raises:
+            IntegrityError: a file is missing in the store, or its bytes are not those that were registered.
+        """
+        store, version, cache = self.store, self.manifest.version, self.cache
+        prefix = layout.artifact(version.model, version.artifact.upload)
+        kept: list[File] = []
+        meter = Meter("download", sum(file.size for file in files), self.progress)
+
+        def obtain(file: File) -> None:
+            path = folder / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if cache and cache.files.take(file, path, meter.add):
+                return
+            try:
+                wrong = _fetch(store, f"{prefix}{file.path}", path, file, meter, note)
+            except KeyAbsentError:
+                wrong = "is missing"
+            if wrong:
+                raise IntegrityError(
+                    f"{version.reference} is damaged in the registry: {file.path} {wrong}; nothing was written"
+                )
+            if cache and cache.files.keep(path, file):
+                kept.append(file)
+
+        small, large = by_size(files)
+        for _ in chain(ahead(obtain, small, store.parallel), map(obtain, large)):
+            """What is wrong is raised."""
+        if cache:
+            cache.settle(store.url, version, self.manifest.tree.files, grown=bool(kept))
 
 
 def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter, note: Path | None) -> str | None:

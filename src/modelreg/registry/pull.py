@@ -18,7 +18,7 @@ from modelreg.manifest import Manifest, PulledManifest
 from modelreg.paths import MANIFEST
 from modelreg.progress import Meter, ProgressCallback
 from modelreg.records import File
-from modelreg.registry.download import download
+from modelreg.registry.download import Download
 from modelreg.registry.transfer import is_resumed, is_worth_keeping
 from modelreg.store import Store
 from modelreg.version import Version
@@ -55,23 +55,19 @@ def pull(
         ConflictError: files there are not this version's.
         IntegrityError: the registry's bytes are wrong or missing; nothing was written.
     """
+    download = Download(store, manifest, progress, cache)
     try:
-        if os.path.lexists(folder):
-            changed = _fill(store, manifest, folder, force=force, progress=progress, cache=cache)
-        else:
-            _make(store, manifest, folder, progress, cache)
-            changed = True
+        changed = _fill(download, folder, force=force) if os.path.lexists(folder) else _make(download, folder)
     except OSError as error:
         raise _unwritable(folder, error) from None
     return Pulled(manifest.version, folder, changed)
 
 
-def _make(
-    store: Store, manifest: Manifest, folder: Path, progress: ProgressCallback | None, cache: LocalCache | None
-) -> None:
-    with _parents(folder), _staging(store, manifest, folder.parent) as whole:
-        download(store, manifest, manifest.tree.files, whole, progress, cache, _note(whole))
-        (whole / MANIFEST).write_text(manifest.to_yaml(), encoding="utf-8")
+def _make(download: Download, folder: Path) -> bool:
+    """Make the folder as the version has it; return True, as something was written."""
+    with _parents(folder), _staging(download, folder.parent) as whole:
+        download.write(download.manifest.tree.files, whole, _note(whole))
+        (whole / MANIFEST).write_text(download.manifest.to_yaml(), encoding="utf-8")
         try:
             whole.rename(folder)
         except FileExistsError:
@@ -80,6 +76,7 @@ def _make(
             if folder.is_dir():
                 raise _taken(folder) from None
             raise error from None
+    return True
 
 
 def _unwritable(folder: Path, error: OSError) -> ModelregError:
@@ -96,24 +93,17 @@ def _taken(folder: Path) -> ConflictError:
     return ConflictError(f"{folder} was made by somebody else meanwhile; pull again")
 
 
-def _fill(
-    store: Store,
-    manifest: Manifest,
-    folder: Path,
-    *,
-    force: bool,
-    progress: ProgressCallback | None,
-    cache: LocalCache | None,
-) -> bool:
+def _fill(download: Download, folder: Path, *, force: bool) -> bool:
     """Bring an existing folder to the version; tell whether anything had to be written."""
     if not folder.is_dir():
         raise ConflictError(f"{folder} is a file; choose another folder with -o")
+    manifest = download.manifest
     files = manifest.tree.files
     for path in (*(file.path for file in files), MANIFEST):
         blocker = _in_the_way(folder, path)
         if blocker is not None:
             raise ConflictError(f"{blocker} is in the way of {path}; remove it, or choose another folder with -o")
-    meter = Meter("verify", manifest.tree.size, progress)
+    meter = Meter("verify", manifest.tree.size, download.progress)
     wanting = [file for file in files if not _is_same(folder / file.path, file, meter)]
     text = manifest.to_yaml()
     target = folder / MANIFEST
@@ -123,8 +113,8 @@ def _fill(
         _refuse_to_replace(folder, wanting, present, earlier, manifest)
     if not wanting and present == text:
         return False
-    with _staging(store, manifest, folder) as staging:
-        download(store, manifest, wanting, staging, progress, cache, _note(staging))
+    with _staging(download, folder) as staging:
+        download.write(wanting, staging, _note(staging))
         (staging / MANIFEST).write_text(text, encoding="utf-8")
         if earlier is not None and earlier.record != manifest.version.digest:
             target.unlink()  # from here on the folder is no longer what its manifest says
@@ -214,13 +204,13 @@ def _parents(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _staging(store: Store, manifest: Manifest, parent: Path) -> Iterator[Path]:
+def _staging(download: Download, parent: Path) -> Iterator[Path]:
     """Make a private folder beside what is being written, and remove it in the end.
 
     Where a download that is interrupted is worth going on with, the folder stays then, and is found again.
     """
-    if is_resumed(store, manifest.tree.size):
-        folder = parent / f"{_STAGING}{manifest.version.digest[-16:]}"
+    if is_resumed(download.store, download.manifest.tree.size):
+        folder = parent / f"{_STAGING}{download.manifest.version.digest[-16:]}"
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         if _is_private(folder):
