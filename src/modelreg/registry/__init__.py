@@ -180,7 +180,7 @@ class Registry(RegistryEnvironments):
         """
         from modelreg.registry.alias import move_alias
 
-        version = reference if isinstance(reference, Version) else self.resolve(reference)
+        version = self._version(reference)
         return move_alias(self._store, version.model, alias, version.number, actor(), why=why, force=force)
 
     def remove_alias(self, model: str, alias: str, *, why: str = "") -> "Moved":
@@ -225,7 +225,7 @@ class Registry(RegistryEnvironments):
         from modelreg.registry.annotate import annotate
         from modelreg.registry.submit import checked_metrics, checked_pairs, checked_text
 
-        version = reference if isinstance(reference, Version) else self.resolve(reference)
+        version = self._version(reference)
         return annotate(
             self._store,
             version,
@@ -245,7 +245,7 @@ class Registry(RegistryEnvironments):
         """
         from modelreg.registry.delete import delete
 
-        version = reference if isinstance(reference, Version) else self.resolve(reference)
+        version = self._version(reference)
         return delete(self._store, version, actor(), why=why)
 
     def restore(self, reference: str | Reference, *, why: str = "") -> Version:

@@ -77,7 +77,7 @@ def roll_back_alias(store: Store, model: str, alias: str, actor: str, *, why: st
             raise NotFoundError(
                 f"{model}@{alias} has not pointed at another version before; see modelreg history {model}"
             )
-        raise NotFoundError(_absent(reader, alias))
+        raise reader.no_alias(alias)
     reader.version(before)
     return _append(store, reader, alias, before, actor, why=why, rollback=True)
 
@@ -110,7 +110,7 @@ def _append(
     while True:
         before = reader.target(alias)
         if version is None and before is None:
-            raise NotFoundError(_absent(reader, alias))
+            raise reader.no_alias(alias)
         if version == before:
             if version is not None and not _stands(reader.again(), version, actor):
                 raise ConflictError(f"{model}:{version} was deleted meanwhile; {model}@{alias} should not point at it")
@@ -150,10 +150,6 @@ def _stands(reader: ModelReader, version: int, actor: str) -> bool:
     """Tell whether a version is live, and make sure that it is not collected unless it is deleted."""
     seen = reader.look(version)
     return seen.state is State.LIVE and not settle(reader, seen.artifact.upload, actor)
-
-
-def _absent(reader: ModelReader, alias: str) -> str:
-    return f"{reader.name} has no alias {alias}; its aliases: {', '.join(reader.aliases) or 'none'}"
 
 
 def _lost(model: str, alias: str, move: Move) -> str:

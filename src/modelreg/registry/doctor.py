@@ -8,7 +8,7 @@ from modelreg import layout
 from modelreg.errors import KeyExistsError, ModelregError, StoreError
 from modelreg.records import new_op, seal
 from modelreg.registry.gc import GRACE
-from modelreg.registry.ledger import check_marker
+from modelreg.registry.ledger import check_marker, created_twice
 from modelreg.store import Store
 from modelreg.times import timestamp
 
@@ -62,12 +62,7 @@ def _writing(store: Store, data: bytes) -> Diagnosis:
         return Diagnosis("writing", "allowed, and a record that exists is not replaced")
     except ModelregError as error:
         return Diagnosis("writing", str(error), error.exit_code)
-    return Diagnosis(
-        "writing",
-        f"{store.url} lets a record be created twice, so two writers could overwrite one another; it cannot hold a "
-        "registry",
-        StoreError.exit_code,
-    )
+    return Diagnosis("writing", created_twice(store), StoreError.exit_code)
 
 
 def _leftovers(store: Store, before: datetime) -> Diagnosis:

@@ -96,7 +96,7 @@ class RegistryEnvironments(RegistryReader):
         from modelreg.registry.show import read_environment
         from modelreg.registry.verify import lock_file, todays, verify_version
 
-        version = reference if isinstance(reference, Version) else self.resolve(reference)
+        version = self._version(reference)
         terms = todays(policy, group, allow_unchecked=allow_unchecked, deep=deep)
         checked = environment if lock is None else lock_file(lock)
         checked = checked or capture(find_interpreter(python), whole=False)
@@ -188,7 +188,7 @@ class RegistryEnvironments(RegistryReader):
         from modelreg.registry.image import look_at_image
         from modelreg.registry.show import read_environment
 
-        version = reference if isinstance(reference, Version) else self.resolve(reference)
+        version = self._version(reference)
         record = version.record
         expected = Expected(read_environment(self._store, version)[1], record.imports, record.groups, record.roles)
         attached = look_at_image(

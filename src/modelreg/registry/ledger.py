@@ -113,7 +113,12 @@ def mark(store: Store, created: str, created_by: str) -> None:
         return
     with suppress(AccessDeniedError, StoreError):
         store.delete(layout.MARKER)  # else the next writer would take it for a registry
-    raise StoreError(
+    raise StoreError(created_twice(store))
+
+
+def created_twice(store: Store) -> str:
+    """Say of a store that does not keep *create if absent* what comes of that."""
+    return (
         f"{store.url} lets a record be created twice, so two writers could overwrite one another; "
         "it cannot hold a registry"
     )

@@ -165,7 +165,7 @@ class ModelReader:
             return version
         if self.numbers:
             raise NotFoundError(f"all versions of {self.name} were deleted; see modelreg list {self.name} --all")
-        raise self._no_model()
+        raise self.no_model()
 
     def resolve(self, reference: Reference, at: str | None = None) -> Version:
         """Return the live version that a reference to this model names.
@@ -189,10 +189,10 @@ class ModelReader:
                 if version.digest == reference.digest:
                     return version
             raise NotFoundError(f"no version of {self.name} has the digest {reference.digest}")
-        if reference.alias == LATEST:
+        alias = reference.alias or LATEST
+        if alias == LATEST:
             return self.latest() if at is None else self._latest_at(at)
-        assert reference.alias is not None  # noqa: S101  # one of the three is always there
-        return self.version(self._target(reference.alias, at))
+        return self.version(self._target(alias, at))
 
     @remembered
     def aliases(self) -> dict[str, int]:
@@ -349,11 +349,10 @@ class ModelReader:
         if target is not None:
             return target
         if not self.numbers:
-            raise self._no_model()
+            raise self.no_model()
         if at is not None:
             raise NotFoundError(f"{self.name}@{alias} pointed at nothing at {at}; see modelreg history {self.name}")
-        known = ", ".join(self.aliases) or "none"
-        raise NotFoundError(f"{self.name} has no alias {alias}; its aliases: {known}")
+        raise self.no_alias(alias)
 
     def _latest_at(self, at: str) -> Version:
         for version in self.fetch().live():
@@ -363,10 +362,15 @@ class ModelReader:
 
     def _no_version(self, number: int) -> NotFoundError:
         if not self.numbers:
-            return self._no_model()
+            return self.no_model()
         return NotFoundError(f"{self.name} has no version {number}; its highest is {self.numbers[-1]}")
 
-    def _no_model(self) -> NotFoundError:
+    def no_alias(self, alias: str) -> NotFoundError:
+        """Return the error that says which aliases there are."""
+        return NotFoundError(f"{self.name} has no alias {alias}; its aliases: {', '.join(self.aliases) or 'none'}")
+
+    def no_model(self) -> NotFoundError:
+        """Return the error that says that the model has no version, and so is none."""
         return NotFoundError(f"there is no model {self.name} in {self.store.url}; see modelreg list")
 
 

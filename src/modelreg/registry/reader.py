@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from modelreg.errors import IntegrityError, NotFoundError
+from modelreg.errors import IntegrityError
 from modelreg.parallel import ahead
 from modelreg.reference import Reference, check_model_name
 from modelreg.registry.ledger import check_marker
@@ -116,8 +116,7 @@ class RegistryReader:
         """
         from modelreg.registry.show import show
 
-        version = reference if isinstance(reference, Version) else self.resolve(reference, at=at)
-        return show(self._seen, version)
+        return show(self._seen, self._version(reference, at))
 
     def history(self, model: str) -> "tuple[Happening, ...]":
         """Return what happened to a model, oldest first.
@@ -155,6 +154,10 @@ class RegistryReader:
 
         return tuple(alias for reader in self._readers(model) for alias in aliases(reader))
 
+    def _version(self, reference: str | Reference | Version, at: str | None = None) -> Version:
+        """Return a version that was resolved already as it is; else resolve the reference."""
+        return reference if isinstance(reference, Version) else self.resolve(reference, at=at)
+
     def _readers(self, model: str | None) -> Iterator[ModelReader]:
         if model is not None:
             yield self._reader(model)
@@ -168,5 +171,5 @@ class RegistryReader:
         check_marker(self._store)
         reader = ModelReader(self._store, model)
         if not reader.numbers:
-            raise NotFoundError(f"there is no model {model} in {self.url}; see modelreg list")
+            raise reader.no_model()
         return reader
