@@ -34,6 +34,11 @@ def sha256_of(data: bytes) -> str:
     return str(_module_for(len(data)).sha256(data).hexdigest())
 
 
+def digest_of(data: bytes) -> str:
+    """Return the digest of `data`, as records and images refer to it: `sha256:` and 64 hexadecimal digits."""
+    return f"sha256:{sha256_of(data)}"
+
+
 def _module_for(size: int) -> ModuleType:
     """Return the module that hashes so many bytes soonest.
 

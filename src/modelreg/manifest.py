@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from modelreg.canonical import MAX_BYTES, decode, encode
-from modelreg.digest import sha256_of
+from modelreg.digest import digest_of, sha256_of
 from modelreg.environment.record import Environment
 from modelreg.errors import IntegrityError, UsageError
 from modelreg.events import ImageNote, read_images
@@ -151,15 +151,15 @@ class PulledManifest(NamedTuple):
         told = Fields(decode(data))
         record = VersionRecord.from_bytes(data, told.text("model"), told.integer("version"))
         files = _files(Fields(artifact))
-        if f"sha256:{sha256_of(Tree(files).to_bytes())}" != record.artifact.digest:
+        if digest_of(Tree(files).to_bytes()) != record.artifact.digest:
             raise IntegrityError("is damaged: its files are not those that were registered; pull it again")
-        if f"sha256:{sha256_of(encode(environment))}" != record.environment.digest:
+        if digest_of(encode(environment)) != record.environment.digest:
             raise IntegrityError("is damaged: its environment is not the one that was registered; pull it again")
         check_kind("environment", environment)
         return cls(
             record.model,
             record.version,
-            f"sha256:{sha256_of(data)}",
+            digest_of(data),
             record.created,
             files,
             Environment.from_mapping(environment),
@@ -206,13 +206,13 @@ def _version_record(fields: Fields, files: tuple[File, ...]) -> VersionRecord | 
     if text is None:
         return None
     data = text.encode("utf-8", "surrogatepass")
-    if f"sha256:{sha256_of(data)}" != fields.digest("record"):
+    if digest_of(data) != fields.digest("record"):
         raise IntegrityError("was edited: its version record is not the one that was registered; pull it again")
     record = VersionRecord.from_bytes(data, fields.text("model"), fields.integer("version"))
     proven = {
         "created": (fields.text("created"), record.created),
         "environment": (fields.digest("environment_digest"), record.environment.digest),
-        "artifact": (f"sha256:{sha256_of(Tree(files).to_bytes())}", record.artifact.digest),
+        "artifact": (digest_of(Tree(files).to_bytes()), record.artifact.digest),
         "imports, roles or groups": (encode(_needs(fields.mapping)), encode(_needs(decode(data)))),
     }
     for name, (told, registered) in proven.items():

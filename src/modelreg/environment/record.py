@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from modelreg.canonical import encode
-from modelreg.digest import sha256_of
+from modelreg.digest import digest_of
 from modelreg.errors import IntegrityError
 from modelreg.fields import Fields, present
 
@@ -178,7 +178,7 @@ class Environment(NamedTuple):
     @property
     def digest(self) -> str:
         """The digest of the record, with its `sha256:`."""
-        return f"sha256:{sha256_of(encode(self.to_mapping()))}"
+        return digest_of(encode(self.to_mapping()))
 
     @property
     def dependencies(self) -> list[str]:

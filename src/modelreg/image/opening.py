@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from modelreg.digest import sha256_of
+from modelreg.digest import digest_of
 from modelreg.errors import IntegrityError, NotFoundError, UsageError
 from modelreg.image.document import (
     Descriptor,
@@ -58,7 +58,7 @@ def open_image(name: str, platform: str | None = None, *, prefer: ImagePlatform 
     wanted = ImagePlatform.parse(platform) if platform is not None else None
     source = _source(name)
     data = source.manifest()
-    digest = f"sha256:{sha256_of(data)}"
+    digest = digest_of(data)
     if source.digest not in (None, digest):
         raise IntegrityError(f"{source.name}: what was answered has the digest {digest}; it was damaged or replaced")
     try:

@@ -9,7 +9,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
 from modelreg import __version__
-from modelreg.digest import CHUNK, sha256_of
+from modelreg.digest import CHUNK, digest_of
 from modelreg.errors import AccessDeniedError, ImageRegistryError, IntegrityError, ModelregError, NotFoundError
 from modelreg.image.credentials import Credentials, credentials_for
 from modelreg.image.document import INDEXES, MANIFESTS, Descriptor
@@ -64,7 +64,7 @@ class RemoteImage:
                         f"{self.name}: the answer is too large to be a manifest; is it a registry?"
                     )
             said = answer.headers.get("Docker-Content-Digest", "")
-        if not (digest or self.digest) and said.startswith("sha256:") and said != f"sha256:{sha256_of(data)}":
+        if not (digest or self.digest) and said.startswith("sha256:") and said != digest_of(data):
             raise IntegrityError(f"{self.name}: the image registry gives the digest {said}, but its bytes have another")
         return data
 
@@ -74,7 +74,7 @@ class RemoteImage:
         with self._get(path, {"Accept": ", ".join((*INDEXES, *MANIFESTS))}, method="HEAD") as answer:
             said = answer.headers.get("Docker-Content-Digest")
         # Not every registry says so in a header.
-        return said or f"sha256:{sha256_of(self.manifest())}"
+        return said or digest_of(self.manifest())
 
     def blob(self, descriptor: Descriptor) -> Iterator[bytes]:
         """Yield the bytes of a blob; where the connection breaks, go on where it broke."""

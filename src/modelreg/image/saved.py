@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Protocol, TypeVar
 
 from modelreg.canonical import encode
-from modelreg.digest import CHUNK, is_sha256, sha256_of
+from modelreg.digest import CHUNK, digest_of, is_sha256
 from modelreg.errors import IntegrityError, NotFoundError, UsageError
 from modelreg.fields import Fields
 from modelreg.image.document import Descriptor, is_index, parse_json, read_index
@@ -136,7 +136,7 @@ class _Saved:
             if len(digests) != len(layers) or not all(is_sha256(digest.removeprefix("sha256:")) for digest in digests):
                 raise IntegrityError("is damaged: its layers are not those of its configuration")
         self._places = dict(zip(digests, layers, strict=True))
-        self._config = f"sha256:{sha256_of(config)}"
+        self._config = digest_of(config)
         self._places[self._config] = entry.text("Config")
         described = [self._describe(digest, _PLAIN) for digest in digests]
         self._manifest = encode(

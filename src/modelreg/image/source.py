@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Protocol
 
-from modelreg.digest import sha256_of
+from modelreg.digest import digest_of
 from modelreg.errors import IntegrityError
 from modelreg.image.document import Descriptor
 
@@ -53,7 +53,7 @@ def manifest_by_digest(source: ImageSource, digest: str) -> bytes:
         IntegrityError: it has another digest.
     """
     data = source.manifest(digest)
-    if f"sha256:{sha256_of(data)}" != digest:
+    if digest_of(data) != digest:
         raise IntegrityError(f"{source.name}: what is kept as {digest} has another digest; it was damaged or replaced")
     return data
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar
 
 from modelreg import layout
-from modelreg.digest import sha256_of
+from modelreg.digest import digest_of
 from modelreg.errors import IntegrityError, KeyAbsentError, NotFoundError, UsageError
 from modelreg.events import DELETED, RESTORING, Annotation, Deletion, Move, Uploads
 from modelreg.parallel import ahead
@@ -88,7 +88,7 @@ class ModelReader:
                     record = VersionRecord.from_bytes(data, self.name, number)
             except KeyAbsentError:
                 raise self._no_version(number) from None
-            self._records[number] = record, f"sha256:{sha256_of(data)}"
+            self._records[number] = record, digest_of(data)
         return self._records[number]
 
     def look(self, number: int) -> Version:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from modelreg import layout
 from modelreg.canonical import decode
-from modelreg.digest import Poured, pour, sha256_of
+from modelreg.digest import Poured, digest_of, pour, sha256_of
 from modelreg.environment.expected import Expected
 from modelreg.environment.record import Environment
 from modelreg.errors import ConflictError, IntegrityError, ModelregError, StoreError
@@ -235,7 +235,7 @@ def _commit(store: Store, submission: Submission, tree: Tree, upload: str, op: s
     create_content(store, key, submission.environment_record)
     artifact = Artifact(
         upload,
-        f"sha256:{sha256_of(tree.to_bytes())}",
+        digest_of(tree.to_bytes()),
         tree.size,
         len(tree.files),
         submission.files.layout,
@@ -265,5 +265,5 @@ def _commit(store: Store, submission: Submission, tree: Tree, upload: str, op: s
         )
         data = record.to_bytes()
         if create_once(store, layout.version(submission.model, number), data):
-            return Version(record, f"sha256:{sha256_of(data)}")
+            return Version(record, digest_of(data))
         number += 1

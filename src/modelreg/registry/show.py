@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from modelreg import layout
-from modelreg.digest import sha256_of
+from modelreg.digest import digest_of
 from modelreg.environment.record import Environment
 from modelreg.errors import IntegrityError
 from modelreg.records import Tree, content_addressed, verified
@@ -38,7 +38,7 @@ def show(store: Store, version: Version) -> "Manifest":
 def _version_record(store: Store, version: Version) -> bytes:
     """Return the bytes of a version's record; they are read once more only where another modelreg added fields."""
     data = version.record.to_bytes()
-    if f"sha256:{sha256_of(data)}" == version.digest:
+    if digest_of(data) == version.digest:
         return data
     key = layout.version(version.model, version.number)
     with reading_content(store, key) as data:
