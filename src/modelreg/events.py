@@ -6,7 +6,7 @@ Each is one of a numbered sequence, created once. Damage of any kind raises Inte
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from modelreg.errors import IntegrityError, UsageError
+from modelreg.errors import UsageError
 from modelreg.fields import Fields, present
 from modelreg.records import checked_metrics, seal, unseal
 
@@ -40,9 +40,7 @@ class Move(NamedTuple):
     @classmethod
     def from_bytes(cls, data: bytes, model: str, alias: str) -> "Move":
         """Read the alias record that lies at the key of `model` and `alias`."""
-        fields = unseal("alias", data)
-        if (fields.text("model"), fields.text("alias")) != (model, alias):
-            raise IntegrityError("is damaged: it is another alias's record")
+        fields = unseal("alias", data, model=model, alias=alias)
         return cls(
             _stamp(fields),
             fields.optional_integer("version"),
@@ -97,26 +95,26 @@ class Annotation(NamedTuple):
     @classmethod
     def from_bytes(cls, data: bytes, model: str, version: int) -> "Annotation":
         """Read the annotation record that lies at the key of `model` and `version`."""
-        fields = _of_version("annotation", data, model, version)
+        fields = unseal("annotation", data, model=model, version=version)
         return cls(
             _stamp(fields),
             fields.text_map("tags"),
             checked_metrics(fields),
             fields.optional_text("description"),
             fields.texts("remove_tags"),
-            read_images(fields.optional_child("images")),
+            fields.optional("images", read_images) or {},
         )
 
 
-def read_images(fields: Fields | None) -> dict[str, ImageNote]:
+def read_images(fields: Fields) -> dict[str, ImageNote]:
     """Return the images of a record, by target; those for targets that are not known are passed over.
 
     Raises:
         IntegrityError: one is damaged, or has no digest.
     """
     images = {}
-    for target in TARGETS if fields else ():
-        image = fields.optional_child(target) if fields else None
+    for target in TARGETS:
+        image = fields.optional_child(target)
         if image is not None:
             reference = image.text("reference")
             if not _is_pinned(reference):
@@ -153,7 +151,7 @@ class Deletion(NamedTuple):
     @classmethod
     def from_bytes(cls, data: bytes, model: str, version: int) -> "Deletion":
         """Read the deletion record that lies at the key of `model` and `version`."""
-        fields = _of_version("deletion", data, model, version)
+        fields = unseal("deletion", data, model=model, version=version)
         state = fields.text("state")
         if state not in (DELETED, RESTORING, RESTORED):
             raise fields.damage("state", "is none that this modelreg knows")
@@ -173,9 +171,7 @@ class Uploads(NamedTuple):
     @classmethod
     def from_bytes(cls, kind: str, data: bytes, model: str) -> "Uploads":
         """Read a record of `kind` `candidates` or `plan` of a model."""
-        fields = unseal(kind, data)
-        if fields.text("model") != model:
-            raise IntegrityError("is damaged: it is another model's record")
+        fields = unseal(kind, data, model=model)
         return cls(_stamp(fields), fields.texts("artifacts"))
 
 
@@ -185,10 +181,3 @@ def _sealed(kind: str, stamp: Stamp, body: Mapping[str, object]) -> bytes:
 
 def _stamp(fields: Fields) -> Stamp:
     return Stamp(fields.op(), fields.time("created"), fields.text("created_by"))
-
-
-def _of_version(kind: str, data: bytes, model: str, version: int) -> Fields:
-    fields = unseal(kind, data)
-    if (fields.text("model"), fields.integer("version")) != (model, version):
-        raise IntegrityError("is damaged: it is another version's record")
-    return fields

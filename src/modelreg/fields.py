@@ -4,7 +4,7 @@ Whatever does not fit when reading is damage, named by its field.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from modelreg.errors import IntegrityError
@@ -103,6 +103,10 @@ class Fields:
     def optional_child(self, name: str) -> "Fields | None":
         """Return the fields of an object in this one, or None where it is absent."""
         return self.child(name) if name in self._mapping else None
+
+    def optional(self, name: str, read: "Callable[[Fields], T]") -> T | None:
+        """Return what `read` makes of an object in this one, or None where it is absent."""
+        return read(self.child(name)) if name in self._mapping else None
 
     def children(self, name: str) -> "list[Fields]":
         """Return the fields of each object of a list."""

@@ -189,7 +189,7 @@ class PulledManifest(NamedTuple):
         told = (fields.text("model"), fields.integer("version"), fields.digest("record"), fields.time("created"))
         record = _version_record(fields, files)
         needed = (record.imports, record.groups, record.roles) if record else (None, None, None)
-        return cls(*told, files, environment, read_images(fields.optional_child("images")), *needed)
+        return cls(*told, files, environment, fields.optional("images", read_images) or {}, *needed)
 
 
 def _files(artifact: Fields) -> tuple[File, ...]:

@@ -36,8 +36,11 @@ def seal(kind: str, op: str, created: str, created_by: str, body: Mapping[str, o
     return encode({**record, "check": sha256_of(encode(record))})
 
 
-def unseal(kind: str, data: bytes) -> Fields:
-    """Read the bytes of a record that is not content-addressed, and verify its `check`."""
+def unseal(kind: str, data: bytes, **place: str | int) -> Fields:
+    """Read the bytes of a record that is not content-addressed; verify its `check`, and that it is of its place.
+
+    place: the fields that its key tells, the most telling last: `model="fraud", version=3`.
+    """
     record = _decode(kind, data)
     check = record.pop("check", None)
     # What was sealed is what is here without the check. Where that is plain to see, it need not be encoded again.
@@ -45,7 +48,11 @@ def unseal(kind: str, data: bytes) -> Fields:
     sealed = data.replace(member, b"") if data.count(member) == 1 else encode(record)
     if check != sha256_of(sealed):
         raise IntegrityError("was edited or is damaged: its check does not agree")
-    return Fields(record)
+    fields = Fields(record)
+    found = [fields.integer(name) if isinstance(here, int) else fields.text(name) for name, here in place.items()]
+    if found != list(place.values()):
+        raise IntegrityError(f"is damaged: it is another {[*place][-1]}'s record")
+    return fields
 
 
 def content_addressed(kind: str, data: bytes, sha256: str) -> Mapping[str, object]:
@@ -254,9 +261,7 @@ class VersionRecord(NamedTuple):
     @classmethod
     def from_bytes(cls, data: bytes, model: str, version: int) -> "VersionRecord":
         """Read the version record that lies at the key of `model` and `version`."""
-        fields = unseal("version", data)
-        if (fields.text("model"), fields.integer("version")) != (model, version):
-            raise IntegrityError("is damaged: it is another version's record")
+        fields = unseal("version", data, model=model, version=version)
         return cls(
             model,
             version,
@@ -266,15 +271,15 @@ class VersionRecord(NamedTuple):
             _artifact(fields.child("artifact")),
             _summary(fields.child("environment")),
             _capture(fields.child("capture")),
-            _source(fields.optional_child("source")),
+            fields.optional("source", _source),
             fields.optional_text("description") or "",
             fields.text_map("tags"),
             fields.text_map("params"),
             checked_metrics(fields),
-            _copied_from(fields.optional_child("copied_from")),
-            _imports(fields.optional_child("imports")),
-            _groups(fields.optional_child("groups")),
-            _roles(fields.optional_child("roles")),
+            fields.optional("copied_from", _copied_from),
+            fields.optional("imports", _imports),
+            fields.optional("groups", _groups),
+            fields.optional("roles", _roles),
         )
 
 
@@ -325,9 +330,7 @@ def _capture(fields: Fields) -> CaptureNote:
     )
 
 
-def _source(fields: Fields | None) -> Source | None:
-    if fields is None:
-        return None
+def _source(fields: Fields) -> Source:
     return Source(
         fields.text("commit"),
         fields.optional_text("branch"),
@@ -336,15 +339,11 @@ def _source(fields: Fields | None) -> Source | None:
     )
 
 
-def _copied_from(fields: Fields | None) -> CopiedFrom | None:
-    if fields is None:
-        return None
+def _copied_from(fields: Fields) -> CopiedFrom:
     return CopiedFrom(fields.text("registry"), fields.text("model"), fields.integer("version"), fields.digest("record"))
 
 
-def _imports(fields: Fields | None) -> Imports | None:
-    if fields is None:
-        return None
+def _imports(fields: Fields) -> Imports:
     names = fields.child("names")
     return Imports(
         {module: names.texts(module) for module in names.mapping},
@@ -355,9 +354,7 @@ def _imports(fields: Fields | None) -> Imports | None:
     )
 
 
-def _groups(fields: Fields | None) -> dict[str, Group] | None:
-    if fields is None:
-        return None
+def _groups(fields: Fields) -> dict[str, Group]:
     children = {name: fields.child(name) for name in fields.mapping}
     return {
         name: Group(group.texts("roots"), group.texts("packages"), group.texts("declared"))
@@ -365,7 +362,5 @@ def _groups(fields: Fields | None) -> dict[str, Group] | None:
     }
 
 
-def _roles(fields: Fields | None) -> Roles | None:
-    if fields is None:
-        return None
+def _roles(fields: Fields) -> Roles:
     return Roles(fields.texts("load_critical"), fields.texts("tooling"))
