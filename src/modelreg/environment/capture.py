@@ -55,8 +55,7 @@ class Capture(NamedTuple):
 
         It is returned as it is where its folder is at no commit that can be told.
         """
-        folder = self.editable.get(package.name)
-        return package if folder is None else package._replace(origin=editable_origin(Path(folder), wanted))
+        return _with_commit(package, self.editable, wanted)
 
     def in_full(self) -> Environment:
         """Return the environment with what each package needs, read now where that was left out."""
@@ -123,17 +122,26 @@ def _made_of(facts: Mapping[str, Any], interpreter: Path, *, whole: bool) -> Cap
         found.packages,
     )
     if whole and found.editable:
-        environment = _with_commits(environment, found.editable)
+        packages = tuple(_with_commit(package, found.editable) for package in found.packages)
+        environment = environment._replace(packages=packages)
     if whole and kind == "conda":
         # Imported here: few environments are conda's.
         from modelreg.environment.conda import with_conda
 
         environment = with_conda(environment, Path(prefix), found.places)
     remarks = (*found.remarks, *(_ADDED[path] for path in facts["paths"] if path in _ADDED))
-    paths, search = tuple(facts["paths"]), tuple(facts["search"])
     return Capture(
-        *(environment, kind, prefix, remarks, paths, found.duplicates, interpreter),
-        *(found.places, search, found.editable, found.unplaced),
+        environment,
+        kind,
+        prefix,
+        remarks,
+        paths=tuple(facts["paths"]),
+        duplicates=found.duplicates,
+        interpreter=interpreter,
+        places=found.places,
+        search=tuple(facts["search"]),
+        editable=found.editable,
+        unplaced=found.unplaced,
     )
 
 
@@ -143,15 +151,10 @@ _ADDED = {
 }
 
 
-def _with_commits(environment: Environment, editable: Mapping[str, str]) -> Environment:
-    """Say of each editable package which commit its folder is at, where that is a git work tree."""
-    packages = tuple(_with_commit(package, editable) for package in environment.packages)
-    return environment._replace(packages=packages)
-
-
-def _with_commit(package: Package, editable: Mapping[str, str]) -> Package:
+def _with_commit(package: Package, editable: Mapping[str, str], wanted: str | None = None) -> Package:
+    """Return a package with the commit that its folder is at, where it is editable. wanted: as in `editable_origin`."""
     folder = editable.get(package.name)
-    return package if folder is None else package._replace(origin=editable_origin(Path(folder)))
+    return package if folder is None else package._replace(origin=editable_origin(Path(folder), wanted))
 
 
 def editable_origin(folder: Path, wanted: str | None = None) -> Origin:

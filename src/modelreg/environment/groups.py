@@ -1,6 +1,5 @@
 """The groups `base`, `train` and `serve` of an environment's packages. Pure: declarations in, groups out."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,14 +8,12 @@ from modelreg.environment.closure import Closure, Edges, Wanted
 from modelreg.environment.declaration import Declaration
 from modelreg.environment.distribution import redacted
 from modelreg.environment.markers import Markers
-from modelreg.environment.record import Environment, Package, normalized
+from modelreg.environment.record import Environment, Package, is_commit, normalized
 from modelreg.errors import UsageError
 from modelreg.records import Group
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
-
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 class Grouping(NamedTuple):
@@ -152,7 +149,7 @@ def is_exact(requirement: "Requirement") -> bool:
     """Tell whether a requirement can be met in one way only: one version, a file's URL, or a commit."""
     if requirement.url is not None:
         vcs, url = _address(requirement.url)
-        return bool(url) and (not vcs or _COMMIT.fullmatch(url.rpartition("@")[2]) is not None)
+        return bool(url) and (not vcs or is_commit(url.rpartition("@")[2]))
     specifiers = list(requirement.specifier)
     return len(specifiers) == 1 and specifiers[0].operator in ("==", "===") and "*" not in specifiers[0].version
 
@@ -185,4 +182,4 @@ def _is_from(package: Package, address: str) -> bool:
     if origin is None or origin.url is None:
         return False
     repository, _, revision = url.rpartition("@") if vcs and "@" in url.rpartition("/")[2] else (url, "", "")
-    return origin.url == repository and (not _COMMIT.fullmatch(revision) or origin.commit == revision)
+    return origin.url == repository and (not is_commit(revision) or origin.commit == revision)

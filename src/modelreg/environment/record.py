@@ -18,6 +18,7 @@ MANAGED = ("conda", "distribution")
 _LOCAL = ("directory", "editable")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _NORMALIZED = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _RELEASE = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
@@ -29,6 +30,11 @@ def is_name(text: str) -> bool:
 def is_word(text: str) -> bool:
     """Tell whether `text` is one word: not empty, printable, without white space."""
     return bool(text) and text.isprintable() and " " not in text
+
+
+def is_commit(text: str) -> bool:
+    """Tell whether `text` is the whole name of a commit of git (SHA-1 or SHA-256)."""
+    return _COMMIT.fullmatch(text) is not None
 
 
 def normalized(name: str) -> str:
@@ -220,7 +226,7 @@ def _package(fields: Fields) -> Package:
         name,
         version,
         raw_name,
-        _origin(fields.optional_child("origin")),
+        fields.optional("origin", _origin),
         fields.optional_texts("requires"),
         fields.optional_sha256("record"),
         fields.optional_texts("tags"),
@@ -229,9 +235,7 @@ def _package(fields: Fields) -> Package:
     )
 
 
-def _origin(fields: Fields | None) -> Origin | None:
-    if fields is None:
-        return None
+def _origin(fields: Fields) -> Origin:
     texts = {name: fields.optional_text(name) for name in _ORIGIN}
     return Origin(fields.text("kind"), **texts, dirty=fields.optional_flag("dirty"))
 

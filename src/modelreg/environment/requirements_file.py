@@ -1,7 +1,6 @@
 """Reading requirements files, as pip writes and takes them: what they ask for, and nothing of how to get it."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,20 +76,17 @@ def _requirement(line: str, path: Path) -> str:
     if name_of(line) and not _PATH.match(line):
         return line
     found = _EGG.search(line) or _WHEEL.search(line)
-    name = found[1] if found else _project_name(path.parent / line.partition("[")[0].partition(";")[0].strip())
+    name = found[1] if found else _project_in(path.parent / line.partition("[")[0].partition(";")[0].strip())
     if not is_name(name):
         raise UsageError(f"{path}: {_without_secrets(line)!r} does not say which package it is; write NAME @ URL")
     return name if _PATH.match(line) else f"{name} @ {line.partition('#egg=')[0]}"
 
 
-def _project_name(folder: Path) -> str:
-    """Return the name of the project in a folder."""
-    try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("project")
-    except (OSError, ValueError):
-        return ""
-    name = project.get("name") if isinstance(project, dict) else None
-    return name if isinstance(name, str) else ""
+def _project_in(folder: Path) -> str:
+    # Imported here: few requirements are folders.
+    from modelreg.lock.address import project_of
+
+    return project_of(folder)[0]
 
 
 def _without_secrets(line: str) -> str:

@@ -9,9 +9,8 @@ from urllib.request import url2pathname
 
 from modelreg.digest import is_sha256
 from modelreg.environment.distribution import redacted
-from modelreg.environment.record import Origin, is_name, is_word
+from modelreg.environment.record import Origin, is_commit, is_name, is_word
 
-COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _VCS = re.compile(r"(git|hg|svn|bzr)\+(.+)")
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tar.bz2", ".tar.xz", ".tgz")
 _EGG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -85,7 +84,7 @@ def _repository(vcs: str, url: str, name: str, subdirectory: str | None) -> Addr
     if not at or "/" not in bare:  # what stands before a host is no revision
         bare, revision = path, ""
     origin = vcs_origin(vcs, f"{place}://{bare}", revision, None, subdirectory)
-    if COMMIT.fullmatch(revision):
+    if is_commit(revision):
         return Address(origin, name)
     said = f"{revision!r}, which is no commit and can move" if revision else "no commit"
     return Address(origin, name, loose=f"it names {said}")

@@ -35,7 +35,7 @@ def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock
     counted = {name: pin for name, pin in pins.items() if pin.role is not Role.TOOLING}
     packages, open_ends = _assumed(lock, counted)
     environment = expected.environment._replace(packages=packages, conda=())
-    files = {one.package.name: one.hashes for one in lock.packages if one.hashes}
+    files = {one.name: one.hashes for one in lock.packages if one.hashes}
     comparison = compare(_without_builds(expected), environment, terms, files=files)
     findings = [_named(finding, lock) for finding in comparison.findings]
     findings += [_finding(name, reason, counted.get(name), terms) for name, reason in open_ends]
@@ -54,7 +54,7 @@ def _assumed(lock: Lock, pins: Mapping[str, Pin]) -> tuple[tuple[Package, ...], 
     packages: list[Package] = []
     unknown: list[tuple[str, str]] = []
     for one in lock.packages:
-        pin = pins.get(one.package.name)
+        pin = pins.get(one.name)
         package, reason = _compared(one, pin.package) if pin else (one.package, None)
         packages.append(package)
         if reason is not None:

@@ -24,6 +24,11 @@ class Locked(NamedTuple):
     hashes: frozenset[str] = frozenset()
     folder: Path | None = None
 
+    @property
+    def name(self) -> str:
+        """The normalised name of the package."""
+        return self.package.name
+
 
 class Loose(NamedTuple):
     """What a lock leaves open. name: of the package, normalised; empty where it may be any.
@@ -57,7 +62,7 @@ class Lock(NamedTuple):
     def lines(self) -> Mapping[str, Where]:
         """Where each package stands, by name."""
         loose = {one.name: one.where for one in self.loose if one.name}
-        return loose | {locked.package.name: locked.where for locked in self.packages}
+        return loose | {locked.name: locked.where for locked in self.packages}
 
 
 class LockDamagedError(EnvironmentUnreadableError):
@@ -74,7 +79,7 @@ def settled(found: Iterable[Locked | Loose]) -> tuple[tuple[Locked, ...], tuple[
     """
     by_name: dict[str, list[Locked | Loose]] = {}
     for one in found:
-        by_name.setdefault(one.package.name if isinstance(one, Locked) else one.name, []).append(one)
+        by_name.setdefault(one.name, []).append(one)
     settled = [one for name in sorted(by_name) for one in (_one(name, by_name[name]) if name else by_name[name])]
     return (
         tuple(one for one in settled if isinstance(one, Locked)),

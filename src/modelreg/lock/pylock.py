@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from modelreg.environment.record import Environment, Origin, Package, is_name, is_word, normalized
+from modelreg.environment.record import Environment, Origin, Package, is_commit, is_name, is_word, normalized
 from modelreg.errors import EnvironmentUnreadableError
 from modelreg.fields import Fields
-from modelreg.lock.address import COMMIT, archive, named, project_of, vcs_origin
+from modelreg.lock.address import archive, named, project_of, vcs_origin
 from modelreg.lock.conditions import Conditions
 from modelreg.lock.locked import Lock, Locked, Loose, Where, settled
 
@@ -101,7 +101,7 @@ def _origin(fields: Fields) -> tuple[Origin | None, str, str | None]:
         return Origin("editable" if table.optional_flag("editable") else "directory"), "", None
     if source == "vcs":
         commit, requested = table.text("commit-id"), table.optional_text("requested-revision")
-        loose = None if COMMIT.fullmatch(commit) else f"it names {commit!r}, which is no commit"
+        loose = None if is_commit(commit) else f"it names {commit!r}, which is no commit"
         return vcs_origin(table.text("type"), place, commit, requested, subdirectory), "", loose
     sha256 = table.child("hashes").optional_text("sha256") if "hashes" in table.mapping else None
     address = archive(place, sha256, subdirectory)
@@ -123,7 +123,7 @@ def _once(found: list[Locked | Loose]) -> Iterator[Locked | Loose]:
     """Leave a package open that is chosen twice: an installer must refuse it (PEP 751)."""
     first: dict[str, Locked | Loose] = {}
     for one in found:
-        name = one.package.name if isinstance(one, Locked) else one.name
+        name = one.name
         if name in first:
             first[name] = Loose(name, "the lock chooses it twice for this Python and platform", one.where)
         else:

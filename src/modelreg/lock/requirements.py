@@ -38,15 +38,11 @@ def read_requirements(path: Path, environment: Environment) -> Lock:
     constrained: list[Locked | Loose] = []
     for line in read_lines(path):
         (constrained if line.constraint else asked).extend(reader.read(line))
-    names = {_name(one) for one in asked}
+    names = {one.name for one in asked}
     needed = Edges(environment).closure(Wanted(name) for name in names if name)
     counted = needed.packages | names
-    pins = [one for one in constrained if _name(one) in counted or not _name(one)]
+    pins = [one for one in constrained if one.name in counted or not one.name]
     return Lock("requirements.txt", "", *settled([*asked, *pins]))
-
-
-def _name(one: Locked | Loose) -> str:
-    return one.package.name if isinstance(one, Locked) else one.name
 
 
 class _Reader:

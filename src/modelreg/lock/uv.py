@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from modelreg.environment.record import Environment, Origin, Package, is_name, is_word, normalized
+from modelreg.environment.record import Environment, Origin, Package, is_commit, is_name, is_word, normalized
 from modelreg.errors import EnvironmentUnreadableError
 from modelreg.fields import Fields
-from modelreg.lock.address import COMMIT, archive, vcs_origin
+from modelreg.lock.address import archive, vcs_origin
 from modelreg.lock.conditions import Conditions
 from modelreg.lock.locked import Lock, Locked, Loose, Where, settled
 from modelreg.lock.requirements import sha256s
@@ -225,7 +225,7 @@ def _locked(entry: _Entry) -> Locked | Loose:
 def _from_git(entry: _Entry, git: str) -> Locked | Loose:
     parts = urlsplit(git)
     told = {key: values[0] for key, values in parse_qs(parts.query).items()}
-    if not COMMIT.fullmatch(parts.fragment):
+    if not is_commit(parts.fragment):
         return Loose(entry.name, "it names no commit", entry.where)
     requested = told.get("rev") or told.get("tag") or told.get("branch")
     url = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
