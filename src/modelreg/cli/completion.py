@@ -3,7 +3,7 @@
 import io
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout, suppress
 from typing import TYPE_CHECKING
 
@@ -32,73 +32,66 @@ _BREAKS = frozenset(":@=")
 
 def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the models whose names begin with `incomplete`."""
-    from modelreg.errors import ModelregError
-
-    try:
-        registry = _registry(ctx)
-        return [model.name for model in registry.models(on_damage=lambda _: None) if model.name.startswith(incomplete)]
-    except ModelregError:
-        return []
+    return _offered(incomplete, lambda: [model.name for model in _registry(ctx).models(on_damage=lambda _: None)])
 
 
 def complete_alias(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the aliases there are of the model that was named before, or of all models."""
-    from modelreg.errors import ModelregError
-
     named = ctx.params.get("model") or ctx.params.get("reference")
     model = named.partition(":")[0].partition("@")[0] if isinstance(named, str) else None
-    try:
-        aliases = {one.alias for one in _registry(ctx).aliases(model)}
-    except ModelregError:
-        return []
-    return sorted(alias for alias in aliases if alias.startswith(incomplete))
+    return _offered(incomplete, lambda: sorted({one.alias for one in _registry(ctx).aliases(model)}))
 
 
 def complete_reference(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return models, or, once a model is there, its versions (after `:`) or aliases (after `@`)."""
-    from modelreg.errors import ModelregError
-
     name = incomplete.partition("@")[0].partition(":")[0]
     if name == incomplete:
         return complete_model(ctx, incomplete)
-    try:
-        if incomplete[len(name)] == "@":
-            aliases = [one.alias for one in _registry(ctx).aliases(name)]
-            selected = [f"{name}@{alias}" for alias in [*aliases, "latest"]]
-        else:
-            selected = [f"{name}:{number}" for number in _registry(ctx).numbers(name)]
-    except ModelregError:
-        return []
-    return [one for one in selected if one.startswith(incomplete)]
+    if incomplete[len(name)] == "@":
+        return _offered(
+            incomplete, lambda: [*(f"{name}@{one.alias}" for one in _registry(ctx).aliases(name)), f"{name}@latest"]
+        )
+    return _offered(incomplete, lambda: [f"{name}:{number}" for number in _registry(ctx).numbers(name)])
 
 
 def complete_deleted(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return models, or, once a model is there, those of its versions that can be restored."""
-    from modelreg.errors import ModelregError
     from modelreg.search import Query
     from modelreg.version import State
 
     name, colon, _ = incomplete.partition(":")
     if not colon:
         return complete_model(ctx, incomplete)
-    try:
+
+    def deleted() -> list[str]:
         versions = _registry(ctx).find(Query(deleted=True), name, lambda _: None)
-    except ModelregError:
-        return []
-    deleted = (version.reference for version in versions if version.state is State.DELETED)
-    return [reference for reference in deleted if reference.startswith(incomplete)]
+        return [version.reference for version in versions if version.state is State.DELETED]
+
+    return _offered(incomplete, deleted)
 
 
 def complete_format(incomplete: str) -> list[str]:
     """Return the formats of `export`."""
     from modelreg.export import FORMATS
 
-    return [form for form in (*FORMATS, "dockerfile") if form.startswith(incomplete)]
+    return _offered(incomplete, lambda: [*FORMATS, "dockerfile"])
 
 
 def complete_group(incomplete: str) -> list[str]:
     """Return the groups there can be."""
-    return [group for group in ("base", "train", "serve") if group.startswith(incomplete)]
+    from modelreg.events import TARGETS
+
+    return _offered(incomplete, lambda: TARGETS)
+
+
+def _offered(incomplete: str, ask: Callable[[], Iterable[str]]) -> list[str]:
+    """Return those of the words asked for that begin with `incomplete`; none where the registry cannot be asked."""
+    from modelreg.errors import ModelregError
+
+    try:
+        return [word for word in ask() if word.startswith(incomplete)]
+    except ModelregError:
+        return []
 
 
 def complete_bash(app: Callable[[], object]) -> str:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from modelreg.cli.options import JsonOption, NoInputOption, QuietOption, RegistryOption, YesOption
-from modelreg.cli.output import print_json, print_raw, say, size_text, warn
+from modelreg.cli.output import print_json, print_raw, say, size_text, tell_damage
 from modelreg.cli.parameters import Option
 
 if TYPE_CHECKING:
@@ -49,10 +49,7 @@ def gc(
             print_raw(f"{one.model}/{one.upload}")
     else:
         _print(collected, grace if kept else "")
-    for error in damage[:-1]:
-        warn(str(error))
-    if damage:
-        raise damage[-1]
+    tell_damage(damage)
 
 
 def _print(collected: "Collected", grace: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from modelreg.cli.options import JsonOption, QuietOption, RegistryOption
-from modelreg.cli.output import warn
+from modelreg.cli.output import tell_damage
 from modelreg.cli.parameters import Argument, Option
 
 
@@ -69,10 +69,7 @@ def list_(
         print_models(opened, opened.models(damage.append), form)
     else:
         print_versions(opened.find(query, model, damage.append), form)
-    for error in damage[:-1]:
-        warn(str(error))
-    if damage:
-        raise damage[-1]
+    tell_damage(damage)
 
 
 def _tags(conditions: Sequence[str]) -> dict[str, str | None]:

@@ -2,7 +2,10 @@
 
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from modelreg.errors import IntegrityError
 
 _STEP = 1000
 _SHORT = 20  # characters
@@ -34,6 +37,14 @@ def print_line(text: str) -> None:
 def warn(text: str) -> None:
     """Print a warning to stderr."""
     say(f"warning: {text}")
+
+
+def tell_damage(damage: "Sequence[IntegrityError]") -> None:
+    """Warn of damaged records, and end the command with the last of them; all that could be read was printed."""
+    for error in damage[:-1]:
+        warn(str(error))
+    if damage:
+        raise damage[-1]
 
 
 def say_seen(seen: str | None, reference: str) -> None:
