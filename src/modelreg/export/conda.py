@@ -10,7 +10,7 @@ from modelreg.export.subject import Subject
 _SUFFIXES = (".conda", ".tar.bz2")
 
 
-def conda(subject: Subject, archives: Archives) -> str:  # noqa: ARG001  # every format is called alike
+def conda(subject: Subject, _: Archives) -> str:
     """Return an environment that `conda env create -f` makes; what conda did not install itself is left to pip."""
     import yaml
 

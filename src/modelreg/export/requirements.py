@@ -4,7 +4,7 @@ from modelreg.export.archives import Archives
 from modelreg.export.subject import Subject
 
 
-def requirements(subject: Subject, archives: Archives) -> str:  # noqa: ARG001  # every format is called alike
+def requirements(subject: Subject, _: Archives) -> str:
     """Return exact pins; `pip install --no-deps -r` makes the environment of them."""
     lines = [*_heading(subject), "# Install it with --no-deps.", *subject.selection.requirements]
     return "".join(f"{line}\n" for line in lines)

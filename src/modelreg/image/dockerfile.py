@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from modelreg.environment.record import Environment
+from modelreg.environment.selection import BASE
 from modelreg.image.reference import ImageReference
-from modelreg.image.stage import BASE, SERVE, Stage
+from modelreg.image.stage import Stage
 
 USER = 10001
 """The user that runs what is in the image; it is no user of any machine's."""
 
+_SERVE = "serve"
 _FOLDER = "modelreg"  # of the build context, and /opt/modelreg while it is built
 _VENV = "/opt/venv"
 _SHARED = "packages"
@@ -47,7 +49,7 @@ def dockerfile(recipe: Recipe) -> str:
         lines += ["", "", f"FROM {_SHARED} AS {name}"]
         if name != BASE:
             lines += [*_packages(stage), *_check(stage)]
-        if name == SERVE:
+        if name == _SERVE:
             lines += [f"COPY --chown={USER}:{USER} {_FOLDER}/model/ /srv/model/"]
             lines += ["ENV MODEL_DIR=/srv/model", "WORKDIR /srv"]
         lines += [*_labels(recipe, name), f"USER {USER}:{USER}"]

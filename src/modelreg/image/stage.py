@@ -4,10 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from modelreg.environment.record import Environment, Package
-from modelreg.environment.selection import Selected, Selection
-
-BASE, TRAIN, SERVE = "base", "train", "serve"
-TARGETS = (BASE, TRAIN, SERVE)
+from modelreg.environment.selection import BASE, Selected, Selection
+from modelreg.events import TARGETS
 
 
 class Requirement(NamedTuple):
