@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import bucket_servers
 import pytest
 from bucket_servers import fake_gcs, ministack, rclone, seaweedfs  # noqa: F401  # fixtures
-from environments import find_uv
+from environments import Place, find_uv, make_place
 from folders import FILES, write_files
 from hypothesis import HealthCheck, settings
 from memory_store import MemoryStore
@@ -20,6 +21,8 @@ from memory_store import MemoryStore
 from modelreg import Capture, Environment, Package, Platform, Python, Registry
 from modelreg.store import Store, open_store
 from modelreg.store.local import LocalStore
+
+pytest_plugins = ["image_engines"]  # for its fixtures
 
 # In a fresh checkout hypothesis first makes its table of Unicode, and a machine may be busy: neither is a failure.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -93,6 +96,34 @@ def uv() -> Path:
     if found is None:
         pytest.skip("uv is missing: pip install uv")
     return found
+
+
+@pytest.fixture(scope="session")
+def with_pip(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A virtual environment as `python -m venv` makes it, pip included."""
+    folder = tmp_path_factory.mktemp("venv") / "with-pip"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, stdin=subprocess.DEVNULL)
+    return Place(folder)
+
+
+@pytest.fixture
+def place(tmp_path: Path, with_pip: Place) -> Place:
+    """A virtual environment with pip, of a test's own."""
+    return make_place(tmp_path / "place", pip=with_pip)
+
+
+@pytest.fixture
+def ordinary() -> list[str]:
+    """What stands before a command so that the modes of files bind it, as they do not bind root."""
+    if sys.platform == "win32":
+        pytest.skip("on Windows a file that may not be read or written to is made otherwise")
+    if os.geteuid() != 0:
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        pytest.skip("root may read and write everywhere, and there is no setpriv to give that power up")
+    powers = "-dac_override,-dac_read_search"
+    return [setpriv, f"--bounding-set={powers}", f"--inh-caps={powers}"]
 
 
 @pytest.fixture

@@ -16,20 +16,6 @@ from packaging.version import Version
 from modelreg import Interpreter, capture, find_interpreter
 
 
-@pytest.fixture(scope="module")
-def with_pip(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """A virtual environment as `python -m venv` makes it, pip included."""
-    folder = tmp_path_factory.mktemp("venv") / "with-pip"
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, stdin=subprocess.DEVNULL)
-    return Place(folder)
-
-
-@pytest.fixture
-def place(tmp_path: Path, with_pip: Place) -> Place:
-    """A virtual environment with pip, of a test's own."""
-    return make_place(tmp_path / "place", pip=with_pip)
-
-
 def test_what_pip_installed_is_pinned_as_pip_freezes_it(tmp_path: Path, place: Place) -> None:
     make_wheel(tmp_path / "wheels", "Plain_Name", "1.2")
     make_wheel(tmp_path / "wheels", "torchish", "1.2+cpu")

@@ -12,16 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
-from image_engines import (  # noqa: F401  # fixtures
-    LOGIN,
-    RunningEngine,
-    base_archive,
-    buildah,
-    docker,
-    image_registry,
-    pip_secrets,
-    private_image_registry,
-)
+from image_engines import LOGIN, RunningEngine, base_archive, pip_secrets
 from images import glibc, package_files, python_files, tar_of
 
 from modelreg import Capture, Registry, capture, capture_image, find_interpreter, open_image
@@ -34,8 +25,8 @@ SITE = "usr/local/lib/python3.11/site-packages"
 
 @pytest.fixture(scope="session")
 def base(
-    docker: RunningEngine,  # noqa: F811
-    image_registry: str,  # noqa: F811
+    docker: RunningEngine,
+    image_registry: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> str:
     """An image with the Python that runs the tests and nothing more, in the image registry."""
@@ -61,8 +52,8 @@ def blocks(page: str, language: str) -> list[str]:
 def test_the_whole_way_of_the_documentation(
     tmp_path: Path,
     run: Run,
-    docker: RunningEngine,  # noqa: F811
-    image_registry: str,  # noqa: F811
+    docker: RunningEngine,
+    image_registry: str,
     base: str,
 ) -> None:
     """What docs/images.md says is what is run: from training to a prediction in the image that was pushed."""
@@ -121,7 +112,7 @@ def _untagged(reference: str) -> str:
     return re.sub(r":[^:/@]+@", "@", reference)
 
 
-def _is_what_the_engine_says(docker: RunningEngine, reference: str) -> None:  # noqa: F811
+def _is_what_the_engine_says(docker: RunningEngine, reference: str) -> None:
     """Compare what is read without an engine with what the interpreter in the image says."""
     code = "import importlib.metadata as m, json; print(json.dumps([[d.name, d.version] for d in m.distributions()]))"
     said = docker.run("run", "--rm", "--network", "none", _untagged(reference), "python", "-c", code)
@@ -139,7 +130,7 @@ def test_each_engine_builds_pushes_and_is_found_out_where_the_image_does_not_fit
     model: Path,
     beside: Registry,
     run: Run,
-    image_registry: str,  # noqa: F811
+    image_registry: str,
     base: str,
 ) -> None:
     engine: RunningEngine = request.getfixturevalue(name)
@@ -176,8 +167,8 @@ def small_image(tmp_path: Path) -> Callable[[RunningEngine, str], str]:
 
 def test_what_docker_saves_is_what_it_pushes(
     tmp_path: Path,
-    docker: RunningEngine,  # noqa: F811
-    image_registry: str,  # noqa: F811
+    docker: RunningEngine,
+    image_registry: str,
     small_image: Callable[[RunningEngine, str], str],
 ) -> None:
     tag = small_image(docker, f"{image_registry}/team/saved:1")
@@ -194,8 +185,8 @@ def test_an_image_registry_with_a_password(
     beside: Registry,
     model: Path,
     captured: Capture,
-    docker: RunningEngine,  # noqa: F811
-    private_image_registry: str,  # noqa: F811
+    docker: RunningEngine,
+    private_image_registry: str,
     small_image: Callable[[RunningEngine, str], str],
 ) -> None:
     tag = small_image(docker, f"{private_image_registry}/team/fraud:3")
@@ -217,8 +208,8 @@ def test_an_image_registry_with_a_password(
 def test_what_docker_login_writes_is_read(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    docker: RunningEngine,  # noqa: F811
-    private_image_registry: str,  # noqa: F811
+    docker: RunningEngine,
+    private_image_registry: str,
 ) -> None:
     username, _, password = LOGIN.partition(":")
     docker.run("--config", str(tmp_path), "login", "-u", username, "-p", password, private_image_registry)

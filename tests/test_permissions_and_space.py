@@ -32,18 +32,6 @@ def local(root: Path) -> LocalStore:
 
 
 @pytest.fixture
-def ordinary() -> list[str]:
-    """What stands before a command so that the modes of files bind it, as they do not bind root."""
-    if os.geteuid() != 0:
-        return []
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        pytest.skip("root may write everywhere, and there is no setpriv to give that power up")
-    powers = "-dac_override,-dac_read_search"
-    return [setpriv, f"--bounding-set={powers}", f"--inh-caps={powers}"]
-
-
-@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MiB."""
     if sys.platform != "linux" or os.geteuid() != 0:

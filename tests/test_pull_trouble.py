@@ -90,20 +90,6 @@ def _with_tree(store: Store, model: Path, captured: Capture, paths: list[str], s
 
 
 @pytest.fixture
-def bound() -> list[str]:
-    """What stands before a command so that the modes of files bind it, as they do not bind root."""
-    if sys.platform == "win32":
-        pytest.skip("a folder that cannot be written to is made otherwise on Windows")
-    if os.geteuid() != 0:
-        return []
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        pytest.skip("root may write everywhere, and there is no setpriv to give that power up")
-    powers = "-dac_override,-dac_read_search"
-    return [setpriv, f"--bounding-set={powers}", f"--inh-caps={powers}"]
-
-
-@pytest.fixture
 def registered(run: Run, saved_model: Path, tmp_path: Path) -> Path:
     """A registry's folder with fraud:1."""
     assert run("register", str(saved_model), "fraud").code == 0
@@ -116,41 +102,43 @@ def _pull(before: list[str], registry: Path, *arguments: str) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def test_where_nothing_may_be_written_it_says_so_with_exit_7(bound: list[str], registered: Path) -> None:
+def test_where_nothing_may_be_written_it_says_so_with_exit_7(ordinary: list[str], registered: Path) -> None:
     locked = Path("locked")
     locked.mkdir(mode=0o555)
     for target in ("locked/out", "locked/deep/out", "locked"):
-        ran = _pull(bound, registered, "-o", target)
+        ran = _pull(ordinary, registered, "-o", target)
         assert (ran.code, ran.out) == (7, "")
         assert ran.err.startswith("error: no permission to write locked")
         assert ".modelreg-" not in ran.err
     assert not list(locked.iterdir())
 
 
-def test_a_subfolder_that_may_not_be_written_leaves_the_rest_as_it_was(bound: list[str], registered: Path) -> None:
+def test_a_subfolder_that_may_not_be_written_leaves_the_rest_as_it_was(ordinary: list[str], registered: Path) -> None:
     assert _pull([], registered, "-o", "out").code == 0
     Path("out/saved_model.pb").write_bytes(b"edited")
     Path("out/variables").chmod(0o500)
     before = state_of(Path("out"))
     Path("out").chmod(0o500)
-    ran = _pull(bound, registered, "-o", "out", "--force")
+    ran = _pull(ordinary, registered, "-o", "out", "--force")
     Path("out").chmod(0o700)
     assert ran.code == 7
     assert state_of(Path("out")) == before
 
 
-def test_a_file_in_the_folder_that_cannot_be_read_is_named(bound: list[str], registered: Path) -> None:
+def test_a_file_in_the_folder_that_cannot_be_read_is_named(ordinary: list[str], registered: Path) -> None:
     assert _pull([], registered, "-o", "out").code == 0
     Path("out/saved_model.pb").chmod(0)
-    ran = _pull(bound, registered, "-o", "out")
+    ran = _pull(ordinary, registered, "-o", "out")
     assert ran.code == 7
     assert "out/saved_model.pb" in ran.err
 
 
-def test_a_file_of_the_registry_that_cannot_be_read_leaves_nothing_behind(bound: list[str], registered: Path) -> None:
+def test_a_file_of_the_registry_that_cannot_be_read_leaves_nothing_behind(
+    ordinary: list[str], registered: Path
+) -> None:
     (hidden,) = registered.glob("models/fraud/artifacts/*/saved_model.pb")
     hidden.chmod(0)
-    ran = _pull(bound, registered, "-o", "deep/out")
+    ran = _pull(ordinary, registered, "-o", "deep/out")
     assert (ran.code, ran.out) == (7, "")
     assert "saved_model.pb" in ran.err
     assert not Path("deep").exists()

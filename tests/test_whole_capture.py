@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -14,18 +13,6 @@ from environments import Place, add, make_place, make_wheel
 from modelreg import Capture, Package, capture, find_interpreter
 from modelreg.environment.probe import record_digest
 from modelreg.environment.record import CondaPackage, Origin
-
-
-@pytest.fixture(scope="module")
-def with_pip(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    folder = tmp_path_factory.mktemp("venv") / "with-pip"
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, stdin=subprocess.DEVNULL)
-    return Place(folder)
-
-
-@pytest.fixture
-def place(tmp_path: Path, with_pip: Place) -> Place:
-    return make_place(tmp_path / "place", pip=with_pip)
 
 
 def _package(captured: Capture, name: str) -> Package:
