@@ -40,7 +40,10 @@ class Crowd:
         self.store = LocalStore(root)
         paths = sorted(folder.iterdir())
         first = submission(paths[0], "fraud", None, CAPTURE, None, None, None, "")
-        self.submissions = [first._replace(files=find_source(path), tags={"content": path.name}) for path in paths]
+        drafts = [first.draft._replace(tags={"content": path.name}) for path in paths]
+        self.submissions = [
+            first._replace(files=find_source(path), draft=draft) for path, draft in zip(paths, drafts, strict=True)
+        ]
         self.registers = registers
         self.seed = seed
         self.ended = root.with_name(f"{root.name}-ended")

@@ -96,24 +96,9 @@ def _lineage(version: Version) -> set[str]:
 def _submission(source: Store, manifest: Manifest, actor: str) -> Submission:
     version = manifest.version
     files = tuple(SourceFile(Path(file.path), file.path, file.size) for file in manifest.tree.files)
-    return Submission(
-        version.model,
-        SourceTree(version.artifact.layout, files),
-        version.artifact.format,
-        version.environment,
-        encode(manifest.environment_record),
-        version.capture,
-        version.source,
-        version.record.description,
-        version.record.tags,
-        version.params,
-        version.record.metrics,
-        actor,
-        CopiedFrom(_public(source.url), version.model, version.number, version.digest),
-        version.record.imports,
-        version.record.groups,
-        version.record.roles,
-    )
+    origin = CopiedFrom(_public(source.url), version.model, version.number, version.digest)
+    record = version.record._replace(created_by=actor, copied_from=origin)
+    return Submission(SourceTree(version.artifact.layout, files), encode(manifest.environment_record), record)
 
 
 def _public(url: str) -> str:

@@ -1,6 +1,6 @@
 """Registering: the protocol's writing half (docs/protocol.md)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple
@@ -15,15 +15,7 @@ from modelreg.files import SourceFile, SourceTree, pieces
 from modelreg.parallel import ahead
 from modelreg.progress import Meter, ProgressCallback
 from modelreg.records import (
-    Artifact,
-    CaptureNote,
-    CopiedFrom,
-    EnvironmentSummary,
     File,
-    Group,
-    Imports,
-    Roles,
-    Source,
     Tree,
     VersionRecord,
     new_op,
@@ -40,30 +32,21 @@ _ATTEMPTS = 5
 
 
 class Submission(NamedTuple):
-    """All that a new version is to hold, but for its number and where its files lie."""
+    """A version to be registered: where its files are, its environment, and the draft of its record.
 
-    model: str
+    draft: the record as it is going to be, but for the number, `op`, the time and where the files lie: those are filled
+    in when they are known.
+    """
+
     files: SourceTree
-    format: str | None
-    environment: EnvironmentSummary
     environment_record: bytes
-    capture: CaptureNote
-    source: Source | None
-    description: str
-    tags: Mapping[str, str]
-    params: Mapping[str, str]
-    metrics: Mapping[str, str]
-    created_by: str
-    copied_from: CopiedFrom | None = None
-    imports: Imports | None = None
-    groups: Mapping[str, Group] | None = None
-    roles: Roles | None = None
+    draft: VersionRecord
 
     @property
     def expected(self) -> Expected:
         """What an environment for the model is to hold."""
         environment = Environment.from_mapping(decode(self.environment_record))
-        return Expected(environment, self.imports, self.groups, self.roles)
+        return Expected(environment, self.draft.imports, self.draft.groups, self.draft.roles)
 
 
 class Carrier(NamedTuple):
@@ -107,44 +90,44 @@ def register(
         ConflictError: a file changed while it was read.
         StoreError: the version could not be written, or its files were collected again and again.
     """
-    now = store.clock()
-    mark(store, timestamp(now), submission.created_by)
+    draft, now = submission.draft, store.clock()
+    mark(store, timestamp(now), draft.created_by)
     tree = carrier.tree if carrier else _known_tree(store, submission, progress)
-    model = ModelReader(store, submission.model)
+    model = ModelReader(store, draft.model)
     model.collected  # noqa: B018  # a damaged plan must be found before anything is written
-    present = find_holder(model, tree, submission.environment.digest if if_changed else None) if tree else None
-    if if_changed and present is not None and present.environment.digest == submission.environment.digest:
+    wanted = draft.environment.digest if if_changed else None
+    present = find_holder(model, tree, wanted) if tree else None
+    if present is not None and present.environment.digest == wanted:
         # Whoever registered it may not have come to settling it.
-        if not settle(model, present.artifact.upload, submission.created_by):
+        if not settle(model, present.artifact.upload, draft.created_by):
             return Registered(present, created=False, uploaded=False, losses=submission.files.losses)
         present = None
     reused = present.artifact.upload if present else None
     for _ in range(_ATTEMPTS):
         op = new_op()
         with ExitStack() as noted:  # until the version is recorded
-            if reused:
+            if reused and tree:
                 upload = reused
             else:
                 fresh = partial(layout.upload_id, now, op)
                 new = nullcontext(Going(fresh())) if carrier else upload_id(store, model.name, submission.files, fresh)
                 going = noted.enter_context(new)
                 upload = going.upload
-                with _removed_on_failure(store, layout.artifact(submission.model, upload), keep=going.kept):
+                with _removed_on_failure(store, layout.artifact(draft.model, upload), keep=going.kept):
                     tree = _upload(store, submission, going, tree, carrier, progress)
-            assert tree is not None  # noqa: S101  # either it was known, or it has just been uploaded
             version = _commit(store, submission, tree, upload, op, timestamp(now))
-        if not settle(model, upload, submission.created_by):
+        if not settle(model, upload, draft.created_by):
             return Registered(version, created=True, uploaded=not reused, losses=submission.files.losses)
         reused, now = None, store.clock()
     raise StoreError(
-        f"the files of {submission.model} were collected {_ATTEMPTS} times while they were registered; try again"
+        f"the files of {draft.model} were collected {_ATTEMPTS} times while they were registered; try again"
     )
 
 
 def _known_tree(store: Store, submission: Submission, progress: ProgressCallback | None) -> Tree | None:
     """Hash the files, but only where the model has an artifact of the same size; else the upload hashes them."""
     size = submission.files.size
-    recorded = {entry.key for entry in store.entries(layout.trees(submission.model, size))}
+    recorded = {entry.key for entry in store.entries(layout.trees(submission.draft.model, size))}
     if not recorded:
         return None
     meter = Meter("hash", size, progress)
@@ -205,7 +188,7 @@ def _upload(
     carrier: Carrier | None,
     progress: ProgressCallback | None,
 ) -> Tree:
-    prefix = layout.artifact(submission.model, going.upload)
+    prefix = layout.artifact(submission.draft.model, going.upload)
     meter = Meter("upload", submission.files.size, progress)
 
     def send(file: SourceFile) -> File:
@@ -225,45 +208,22 @@ def _upload(
     if known is not None and tree != known:
         raise ConflictError("a file changed while it was registered; register again when all are finished")
     data = tree.to_bytes()
-    create_content(store, layout.tree(submission.model, tree.size, sha256_of(data)), data)
+    create_content(store, layout.tree(submission.draft.model, tree.size, sha256_of(data)), data)
     return tree
 
 
 def _commit(store: Store, submission: Submission, tree: Tree, upload: str, op: str, created: str) -> Version:
     """Create the environment record, then the version record under the first free number."""
-    key = layout.environment(submission.model, submission.environment.digest.removeprefix("sha256:"))
+    draft, model = submission.draft, submission.draft.model
+    key = layout.environment(model, draft.environment.digest.removeprefix("sha256:"))
     create_content(store, key, submission.environment_record)
-    artifact = Artifact(
-        upload,
-        digest_of(tree.to_bytes()),
-        tree.size,
-        len(tree.files),
-        submission.files.layout,
-        submission.format,
+    artifact = draft.artifact._replace(
+        upload=upload, digest=digest_of(tree.to_bytes()), size=tree.size, files=len(tree.files)
     )
-    numbers = ModelReader(store, submission.model).numbers
-    number = numbers[-1] + 1 if numbers else 1
+    number = max(ModelReader(store, model).numbers, default=0) + 1
     while True:
-        record = VersionRecord(
-            submission.model,
-            number,
-            op,
-            created,
-            submission.created_by,
-            artifact,
-            submission.environment,
-            submission.capture,
-            submission.source,
-            submission.description,
-            submission.tags,
-            submission.params,
-            submission.metrics,
-            submission.copied_from,
-            submission.imports,
-            submission.groups,
-            submission.roles,
-        )
+        record = draft._replace(version=number, op=op, created=created, artifact=artifact)
         data = record.to_bytes()
-        if create_once(store, layout.version(submission.model, number), data):
+        if create_once(store, layout.version(model, number), data):
             return Version(record, digest_of(data))
         number += 1

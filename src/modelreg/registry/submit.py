@@ -14,7 +14,7 @@ from modelreg.environment.record import Environment
 from modelreg.errors import EnvironmentMismatchError, UsageError
 from modelreg.files import find_source
 from modelreg.formats import model_format
-from modelreg.records import CaptureNote, EnvironmentSummary, metric
+from modelreg.records import Artifact, CaptureNote, EnvironmentSummary, VersionRecord, metric
 from modelreg.reference import check_model_name
 from modelreg.registry.hidden import hidden_remarks
 from modelreg.registry.needs import needs
@@ -59,23 +59,23 @@ def submission(
     if strict_env:
         _refuse([*obstacles(captured.environment, source), *hidden])
     remarks = (*captured.remarks, *hidden, *needed.remarks)
-    return Submission(
+    record = VersionRecord(
         model,
-        files,
-        form,
+        *(0, "", ""),  # number, op and time
+        actor(),
+        Artifact("", "", files.size, len(files.files), files.layout, form),
         summary(captured.environment),
-        encode(captured.environment.to_mapping()),
         CaptureNote(f"modelreg {__version__}", captured.kind, remarks, captured.paths),
         source,
         checked_text("description", description),
         checked_pairs("tag", tags),
         checked_pairs("param", params),
         checked_metrics(metrics),
-        actor(),
         imports=needed.imports,
         groups=needed.groups,
         roles=needed.roles,
     )
+    return Submission(files, encode(captured.environment.to_mapping()), record)
 
 
 def _refuse(found: Sequence[str]) -> None:
