@@ -147,7 +147,7 @@ def _prove(
     open_ones = {requirement: list(files[requirement]) for requirement in files if _has_digest(pins[requirement])}
     while open_ones:
         trying = {requirement: candidates.pop(0) for requirement, candidates in open_ones.items()}
-        wheels = {pins[requirement].name: _as_served(pins[requirement], one) for requirement, one in trying.items()}
+        wheels = [_as_served(pins[requirement], one) for requirement, one in trying.items()]
         digests = installer.record_digests(wheels, environment)
         for requirement, archive in trying.items():
             package = pins[requirement].package

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from shutil import which
 from typing import Protocol
@@ -34,7 +34,7 @@ class Installer(Protocol):
         """
         ...
 
-    def record_digests(self, wheels: Mapping[str, Served], environment: Environment) -> dict[str, str]:
+    def record_digests(self, wheels: Iterable[Served], environment: Environment) -> dict[str, str]:
         """Download one wheel each, check its sha256, and return its record digest (docs/format.md), by name."""
         ...
 

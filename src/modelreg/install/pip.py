@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from modelreg.environment.record import Environment, Package, Platform, normalized
@@ -44,10 +44,9 @@ class Pip:
                 found.append(Served(normalized(item["metadata"]["name"]), url, sha256))
         return found
 
-    def record_digests(self, wheels: Mapping[str, Served], environment: Environment) -> dict[str, str]:
+    def record_digests(self, wheels: Iterable[Served], environment: Environment) -> dict[str, str]:
         """See `Installer.record_digests`."""
-        lines = [f"{name} @ {wheel.url} --hash=sha256:{wheel.sha256}" for name, wheel in wheels.items()]
-        with requirements_file(lines) as file:
+        with requirements_file([wheel.requirement for wheel in wheels]) as file:
             folder = file.parent / "wheels"
             self._run(
                 "download", "--no-deps", "--require-hashes", "-d", str(folder), "-r", str(file), *_target(environment)

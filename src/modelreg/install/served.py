@@ -21,6 +21,11 @@ class Served(NamedTuple):
         return unquote(urlsplit(self.url).path).rpartition("/")[2]
 
     @property
+    def requirement(self) -> str:
+        """The line of a requirements file that installs exactly this file."""
+        return f"{self.name} @ {self.url} --hash=sha256:{self.sha256}"
+
+    @property
     def is_wheel(self) -> bool:
         """Whether it is a wheel; else it is source that has to be built."""
         return self.file.endswith(".whl")

@@ -1,6 +1,6 @@
 """Installing with uv, and asking it what its indexes serve."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from modelreg.environment.probe import record_digest
@@ -45,10 +45,9 @@ class Uv:
             found += [served for archive in archives if (served := _served(package["name"], archive)) is not None]
         return found
 
-    def record_digests(self, wheels: Mapping[str, Served], environment: Environment) -> dict[str, str]:
+    def record_digests(self, wheels: Iterable[Served], environment: Environment) -> dict[str, str]:
         """See `Installer.record_digests`. uv downloads nothing alone, so it installs into a folder that goes again."""
-        lines = [f"{name} @ {wheel.url} --hash=sha256:{wheel.sha256}" for name, wheel in wheels.items()]
-        with requirements_file(lines) as file:
+        with requirements_file([wheel.requirement for wheel in wheels]) as file:
             prefix = file.parent / "prefix"
             self._run(
                 *("pip", "install", "--prefix", str(prefix), "--no-deps", "--require-hashes"),

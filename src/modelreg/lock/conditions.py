@@ -46,6 +46,10 @@ class Conditions:
         except (InvalidSpecifier, InvalidVersion):
             return None
 
+    def foreign(self, environments: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the environments that a lock is for where this one is certainly none of them; else nothing."""
+        return () if not environments or any(self.hold(one) is not False for one in environments) else environments
+
     def _judged(self, marker: str) -> bool | None:
         from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
         from packaging.version import InvalidVersion

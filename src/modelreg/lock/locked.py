@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelreg.environment.compare import same_version
-from modelreg.environment.record import Package
+from modelreg.environment.record import Package, is_name, is_word, normalized
 from modelreg.errors import EnvironmentUnreadableError
+from modelreg.fields import Fields
 
 Where = tuple[str, int]
 """A file, as a person would name it, and a line of it, from 1."""
@@ -70,6 +71,23 @@ class LockDamagedError(EnvironmentUnreadableError):
 
     def __init__(self, where: Where, reason: str) -> None:
         super().__init__(f"{where[0]}, line {where[1]}: {reason}; correct it, or make the lock again")
+
+
+def name_and_version(fields: Fields) -> tuple[str, str]:
+    """Return the normalised name and the version of an entry of a TOML lock; the version is empty where it says none.
+
+    Raises:
+        IntegrityError: one of them is none.
+    """
+    name, version = fields.text("name"), fields.optional_text("version") or ""
+    if not is_name(name) or (version and not is_word(version)):
+        raise fields.damage("name", "is no name of a package, or its version is none")
+    return normalized(name), version
+
+
+def files_of(fields: Fields) -> list[Fields]:
+    """Return the wheels and the source archive of an entry of a TOML lock."""
+    return [*fields.optional_children("wheels"), *filter(None, [fields.optional_child("sdist")])]
 
 
 def settled(found: Iterable[Locked | Loose]) -> tuple[tuple[Locked, ...], tuple[Loose, ...]]:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from modelreg.environment.record import Environment, Origin, Package, is_commit, is_name, is_word, normalized
+from modelreg.environment.record import Environment, Origin, Package, is_commit, normalized
 from modelreg.errors import EnvironmentUnreadableError
 from modelreg.fields import Fields
 from modelreg.lock.address import archive, named, project_of, vcs_origin
 from modelreg.lock.conditions import Conditions
-from modelreg.lock.locked import Lock, Locked, Loose, Where, settled
+from modelreg.lock.locked import Lock, Locked, Loose, Where, files_of, name_and_version, settled
 
 _SOURCES = ("vcs", "directory", "archive")
 
@@ -37,8 +37,7 @@ def read_pylock(
         for package, where in zip(fields.optional_children("packages"), lines, strict=True)
         if (one := _package(package, where, conditions)) is not None
     ]
-    environments = fields.texts("environments")
-    foreign = () if not environments or any(conditions.hold(one) is not False for one in environments) else environments
+    foreign = conditions.foreign(fields.texts("environments"))
     python = fields.optional_text("requires-python")
     return Lock("pylock.toml", "", *settled(_once(found)), python=python, foreign=foreign, group=chosen)
 
@@ -55,10 +54,7 @@ def _chosen(fields: Fields, group: str | None) -> tuple[str | None, tuple[str, .
 
 
 def _package(fields: Fields, where: Where, conditions: Conditions) -> Locked | Loose | None:
-    raw_name, version = fields.text("name"), fields.optional_text("version") or ""
-    if not is_name(raw_name) or (version and not is_word(version)):
-        raise fields.damage("name", "is no name of a package, or its version is none")
-    name = normalized(raw_name)
+    name, version = name_and_version(fields)
     holds = conditions.hold(fields.optional_text("marker"))
     if holds is None:
         return Loose(name, "its condition cannot be judged for another machine", where)
@@ -70,7 +66,7 @@ def _package(fields: Fields, where: Where, conditions: Conditions) -> Locked | L
     origin, found, loose = _origin(fields)
     if loose:
         return Loose(name, loose, where)
-    files = [*fields.optional_children("wheels"), *filter(None, [fields.optional_child("sdist")])]
+    files = files_of(fields)
     if origin is None and not files:
         return Loose(name, "the lock names no file of it", where)
     folder = _folder(fields, where)

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from modelreg.environment.record import Environment, Origin, Package, is_commit, is_name, is_word, normalized
+from modelreg.environment.record import Environment, Origin, Package, is_commit, normalized
 from modelreg.errors import EnvironmentUnreadableError
 from modelreg.fields import Fields
 from modelreg.lock.address import archive, vcs_origin
 from modelreg.lock.conditions import Conditions
-from modelreg.lock.locked import Lock, Locked, Loose, Where, settled
+from modelreg.lock.locked import Lock, Locked, Loose, Where, files_of, name_and_version, settled
 from modelreg.lock.requirements import sha256s
 
 _FOLDERS = ("editable", "directory", "virtual")
@@ -61,23 +61,18 @@ def read_uv(document: Mapping[str, object], lines: list[Where], environment: Env
     for number in projects:
         walk.start(number, chosen)
     walk.need(fields, chosen, top)
-    supported = fields.texts("supported-markers")
-    foreign = () if not supported or any(conditions.hold(one) is not False for one in supported) else supported
     return Lock(
         "uv.lock",
         "",
         *settled(walk.found()),
         python=fields.optional_text("requires-python"),
-        foreign=foreign,
+        foreign=conditions.foreign(fields.texts("supported-markers")),
         group=chosen[0][1] if chosen else None,
     )
 
 
 def _entry(fields: Fields, where: Where) -> _Entry:
-    name, version = fields.text("name"), fields.optional_text("version") or ""
-    if not is_name(name) or (version and not is_word(version)):
-        raise fields.damage("name", "is no name of a package, or its version is none")
-    return _Entry(fields, where, normalized(name), version, fields.child("source").mapping)
+    return _Entry(fields, where, *name_and_version(fields), fields.child("source").mapping)
 
 
 def _projects(fields: Fields, entries: list[_Entry]) -> list[int]:
@@ -238,5 +233,4 @@ def _with_files(entry: _Entry, origin: Origin | None) -> Locked:
 
 
 def _hashes(entry: _Entry) -> frozenset[str]:
-    files = [*entry.fields.optional_children("wheels"), *filter(None, [entry.fields.optional_child("sdist")])]
-    return frozenset(sha256s(filter(None, (file.optional_text("hash") for file in files))))
+    return frozenset(sha256s(filter(None, (file.optional_text("hash") for file in files_of(entry.fields)))))
