@@ -39,7 +39,7 @@ class Crowd:
     def __init__(self, root: Path, folder: Path, registers: int, seed: int) -> None:
         self.store = LocalStore(root)
         paths = sorted(folder.iterdir())
-        first = submission(paths[0], "fraud", None, CAPTURE, None, None, None, "")
+        first = submission(paths[0], "fraud", captured=CAPTURE)
         drafts = [first.draft._replace(tags={"content": path.name}) for path in paths]
         self.submissions = [
             first._replace(files=find_source(path), draft=draft) for path, draft in zip(paths, drafts, strict=True)

@@ -111,7 +111,7 @@ def submissions(tmp_path: Path, captured: Capture, monkeypatch: pytest.MonkeyPat
         folder.mkdir()
         for file in ("weights", "vocabulary"):
             (folder / file).write_text(name * len(file))
-        submitted.append(submission(folder, "fraud", None, captured, None, None, None, ""))
+        submitted.append(submission(folder, "fraud", captured=captured))
     return submitted
 
 

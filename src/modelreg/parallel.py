@@ -16,7 +16,7 @@ def ahead(
     Jobs are taken one by one as there is room, so what they and their answers hold in memory is bounded. A width of 1
     takes no thread. The first failure ends it, when its turn comes; what has not begun by then is not begun.
 
-    over: called when no more is wanted, also when the caller is interrupted, before those at work are waited for.
+    over: called in the end, however it ends, before the calls that are still running are waited for.
     """
     if width <= 1:
         yield from map(function, jobs)

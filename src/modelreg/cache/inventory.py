@@ -76,13 +76,13 @@ class Inventory:
         self._notes = folder / "versions"
 
     def note(self, registry: str, version: Version, files: Sequence[File]) -> None:
-        """Note which files a version has that was pulled."""
+        """Note which files a pulled version has."""
         named = [{"path": file.path, "sha256": file.sha256, "size": file.size} for file in files]
         record = {"files": named, "reference": version.reference, "registry": registry}
         try_to_write(self._notes / f"{version.digest.removeprefix('sha256:')}.json", encode(record))
 
     def versions(self) -> list[Kept]:
-        """Return the versions of which something is here, the one used last first."""
+        """Return the versions of which files are here, the one used last first."""
         items = {item.path: item for item in self._below("files")}
         found = []
         for path, registry, reference, sizes in self._noted():

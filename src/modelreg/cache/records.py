@@ -24,14 +24,14 @@ class Recalled(NamedTuple):
 
 
 class Records:
-    """What was seen of one registry, in a folder; each of it with its own digest, and dropped where that is wrong."""
+    """What was read of one registry, in a folder: a file for each answer, with its digest; dropped if that is wrong."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self._folder = folder / "records"
         self._url = url
 
     def remember(self, what: str, key: str, data: bytes) -> None:
-        """Keep an answer in place of an earlier one; where that cannot be, do without. what: `read`, `entries` …."""
+        """Keep an answer in place of an earlier one, if it can be kept. what: `read`, `entries` or `folders`."""
         head = f"{sha256_of(data)} {timestamp(datetime.now(UTC))}\n".encode()
         try_to_write(self._place(what, key), head + data)
 
@@ -56,9 +56,9 @@ class Records:
 
 
 class RememberedStore:
-    """A store of which everything that is read is remembered; or, offline, one that answers from that.
+    """Remembers all records and listings that are read of a store; offline, it answers from what it remembers.
 
-    A version's files are not: they are in the cache by their digest.
+    The files of versions are not remembered here: they are in the cache by their digest.
     """
 
     def __init__(self, store: Store, records: Records, *, offline: bool = False) -> None:
@@ -66,7 +66,7 @@ class RememberedStore:
         self._records = records
         self._offline = offline
         self.seen: str | None = None
-        """When the oldest listing was seen of those that answers came from offline."""
+        """When the oldest of the listings was made that were used offline."""
 
     @property
     def url(self) -> str:

@@ -32,7 +32,7 @@ GROUPS = ("alias", "image", "env", "cache")
 """Commands that have commands of their own."""
 
 COMPLETION = "_MODELREG_COMPLETE"
-"""The variable in which a shell says what it wants to complete a command line with."""
+"""The environment variable by which a shell asks for completion; Typer names it."""
 
 
 def load(name: str) -> Command | Group:

@@ -48,7 +48,7 @@ def tell_damage(damage: "Sequence[IntegrityError]") -> None:
 
 
 def say_seen(seen: str | None, reference: str) -> None:
-    """Say when that was last seen which was answered offline; nothing online. seen: a record's time, or None."""
+    """Say how old an offline answer is. seen: when the registry was last seen, as records have times; None online."""
     if seen is not None:
         say(f"Offline: {reference} as the registry was last seen, on {minute(seen)} UTC.")
 

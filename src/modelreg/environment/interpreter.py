@@ -51,9 +51,9 @@ def is_running_one(interpreter: Interpreter) -> bool:
 
 
 class Asked:
-    """An interpreter that was asked what is installed for it, and that answers in its own time.
+    """An interpreter that was started to say what is installed for it; `facts` waits for its answer.
 
-    As a context manager it ends an interpreter whose answer nobody waits for any more.
+    As a context manager it ends the interpreter if that still runs.
 
     whole: as in `capture`.
 

@@ -57,7 +57,7 @@ class Markers:
     def hold(self, marker: str, extra: str = "") -> bool:
         """Tell whether a marker holds with this extra, normalised; one that cannot be judged does.
 
-        An edge too many costs a package that counts and need not; one too few, a package that is needed and does not.
+        An edge too many makes a package count that need not; one too few would leave out a package that is needed.
         """
         if not marker:
             return True

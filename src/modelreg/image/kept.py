@@ -41,7 +41,7 @@ Reader = Callable[[IO[bytes]], bytes]
 
 
 def reader_of(path: str, size: int) -> Reader | None:
-    """Return what reads of a file that which is kept; None where nothing is.
+    """Return the function that reads what is kept of a file; None where nothing of it is kept.
 
     path: from the root, without a `/` at its beginning. size: in bytes.
     """

@@ -34,7 +34,8 @@ class Entry(NamedTuple):
     """One thing that a layer says of a path, which is relative to the root and has no `..`.
 
     kind: `file` (data: what is kept of it, as Latin-1, or None), `folder`, `link` (data: its target as written),
-    `hard link` (data: the path of the other name), `hidden` (removed) or `opaque` (a folder whose earlier content is).
+    `hard link` (data: the path of the other name), `hidden` (it is removed) or `opaque` (what lower layers have in this
+    folder is removed).
     """
 
     kind: str

@@ -16,7 +16,7 @@ _OVERRULED = (
     *("PIP_REQUIRE_VIRTUALENV", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE", "UV_REQUIRE_HASHES", "UV_SYSTEM_PYTHON"),
     *("UV_TARGET", "UV_PREFIX", "UV_PYTHON", "UV_EXCLUDE_NEWER", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"),
 )
-"""What would send an exact pin elsewhere, or refuse it. From where it is installed stays the person's to say."""
+"""Variables that would install an exact pin elsewhere, or refuse it; from which index stays the person's choice."""
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"]+@")
 _LACKING = (

@@ -135,12 +135,12 @@ class Registry(RegistryEnvironments):
         submitted = submission(
             Path(path),
             name,
-            python,
-            capture,
-            tags,
-            params,
-            metrics,
-            description,
+            python=python,
+            captured=capture,
+            tags=tags,
+            params=params,
+            metrics=metrics,
+            description=description,
             groups=groups,
             allow_mismatch=allow_mismatch,
             strict_env=strict_env,
@@ -172,7 +172,7 @@ class Registry(RegistryEnvironments):
     def set_alias(
         self, reference: str | Reference | Version, alias: str, *, why: str = "", force: bool = False
     ) -> "Moved":
-        """Point an alias at a version. force: also when somebody else moves it at the same moment.
+        """Point an alias at a version. force: when somebody else moves it at the same moment, move it after them.
 
         Raises:
             ConflictError: somebody else moved it, or deleted the version, at the same moment; the message says who.

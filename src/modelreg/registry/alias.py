@@ -47,14 +47,7 @@ def aliases(reader: ModelReader) -> list[Alias]:
 def move_alias(
     store: Store, model: str, alias: str, version: int | None, actor: str, *, why: str = "", force: bool = False
 ) -> Moved:
-    """Point an alias at a version, or, with None, remove it.
-
-    force: when somebody else moves it at the same moment, move it after them.
-
-    Raises:
-        ConflictError: somebody else moved it, or deleted the version, at the same moment.
-        NotFoundError: there is no such version or, to remove, no such alias.
-    """
+    """Point an alias at a version, or, with None, remove it; see `Registry.set_alias` and `remove_alias`."""
     check_alias_name(alias)
     reader = ModelReader(store, model)
     if version is not None:
@@ -63,12 +56,7 @@ def move_alias(
 
 
 def roll_back_alias(store: Store, model: str, alias: str, actor: str, *, why: str = "") -> Moved:
-    """Point an alias at the version it pointed at before; again, at the one before that.
-
-    Raises:
-        ConflictError: somebody else moved it at the same moment.
-        NotFoundError: there is nothing to go back to, or it was deleted.
-    """
+    """Point an alias at the version it pointed at before; see `Registry.roll_back_alias`."""
     check_alias_name(alias)
     reader = ModelReader(store, model)
     before = previous(reader.moves(alias))

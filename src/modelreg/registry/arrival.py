@@ -12,9 +12,9 @@ from modelreg.store import Fetcher
 
 
 class Prefix:
-    """How much of a file lies on the disk without a gap, noted for the case that the process is killed.
+    """How many bytes of a file are on the disk without a gap, noted in case the process is killed.
 
-    place: where that is noted; None where nobody would look. The note is a hint: what was there is hashed anew.
+    place: the file of the note; None: none is kept. The note is only a hint: what it says is there is hashed again.
     """
 
     def __init__(self, place: Path | None, file: File) -> None:

@@ -21,7 +21,7 @@ from modelreg.store import Store
 from modelreg.store.bucket import PART
 
 _IN_PLACES = hasattr(os, "pwrite")
-"""Whether the system writes at any place of a file without regard to other threads; Windows does not."""
+"""Whether several threads can write to one file, each at its own place; Windows has no `pwrite`."""
 
 
 class Download(NamedTuple):

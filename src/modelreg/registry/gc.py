@@ -47,11 +47,7 @@ def collect(
     grace: timedelta = GRACE,
     on_damage: Callable[[IntegrityError], None] | None = None,
 ) -> Collected:
-    """Remove what no live version refers to, in every model; without `apply`, only say what that would be.
-
-    on_damage: told of each model of which a record is damaged, so that it is not known what is referred to; nothing of
-    it is removed. Without it, the first one is raised; models before it are done.
-    """
+    """Remove what no live version refers to, model after model; see `Registry.gc`."""
     if not check_marker(store):
         return Collected((), 0, apply)
     before = store.clock() - grace

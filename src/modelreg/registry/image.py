@@ -35,16 +35,9 @@ def look_at_image(
     allow_mismatch: bool = False,
     progress: ProgressCallback | None = None,
 ) -> Attached:
-    """Return what is recorded of an image: its digest as it is at this moment, its platform, and whether it fits.
+    """Return what is to be recorded of an image: its digest as it is at this moment, its platform, and whether it fits.
 
-    check: ask the image registry, and compare the image with what is expected of its target; without it a
-    digest must be given.
-
-    Raises:
-        UsageError: the name or the target is none; a digest is missing.
-        NotFoundError: the image registry does not know the image.
-        EnvironmentMismatchError: it does not fit, and `allow_mismatch` does not say to take it all the same.
-        AccessDeniedError, ImageRegistryError, IntegrityError: the image cannot be read.
+    The arguments and the errors are those of `Registry.attach_image`.
     """
     check_target(target)
     reference = ImageReference.parse(name)

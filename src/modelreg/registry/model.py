@@ -19,7 +19,7 @@ from modelreg.version import State, Version
 T = TypeVar("T")
 
 MANY = 500
-"""So many versions are worth keeping what was read of them, even where they lie in a folder of this machine."""
+"""With more versions than this, what is read is kept in the cache, even of a folder of this machine."""
 
 
 class remembered(Generic[T]):  # noqa: N801  # used as a decorator, like property

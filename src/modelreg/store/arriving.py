@@ -52,8 +52,8 @@ class Arrival:
     def write_all(self, parts: Iterable[Part]) -> Generator[int, None, None]:
         """Write parts that follow each other, several at once; yield the end of each, in order.
 
-        It ends with the first that is shorter than where the next one begins. Where one fails, those before it are
-        abandoned, and its failure is raised.
+        It ends with the first part that ends before the next one begins. Where one fails, all others are abandoned,
+        and its failure is raised.
         """
         reached = None
         try:

@@ -98,10 +98,11 @@ class Store(Protocol):
     def fetcher(self) -> Fetcher | None:
         """Return what writes the bytes at a key into a file, each at its own place, several parts at once.
 
-        It takes the key, the file's descriptor, the byte to begin with, the byte to stop before, and what is told of
-        each piece's length, from any thread. It yields, rising, up to where the file holds every byte; beyond, there
-        may be gaps until it ends, and after a failure. What lies at the key may end before it was told to stop. Until
-        it is closed, the file is written to. It raises what `stream` does, and OSError where the file cannot be.
+        It takes the key, the file's descriptor, the byte to begin with, the byte to stop before, and a callback that
+        is told the length of each piece, from any thread. It yields rising offsets: up to each, the file is complete.
+        Beyond the last one there may be gaps, until it has ended or when it failed. It ends early where the object
+        does. The file is written to until the generator is closed. It raises what `stream` does, and OSError where
+        the file cannot be written to.
 
         Returns None where a stream is as quick.
         """
