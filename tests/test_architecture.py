@@ -25,7 +25,7 @@ LAYERS = {
     "store": {"store"},
     "rules": {
         *("reference", "canonical", "fields", "records", "events", "layout", "formats", "times", "version"),
-        *("manifest", "search", "difference", "settings", "source", "sizes"),
+        *("manifest", "pulled", "search", "difference", "settings", "source", "sizes"),
         *("environment", "image", "imports", "install", "lock", "export"),
     },
     "cache": {"cache"},
@@ -36,7 +36,10 @@ LAYERS = {
 FLOOR = {name: floor for floor, names in enumerate(LAYERS.values()) for name in names}
 
 # Rules know nothing of a store; what a rule reads of this machine is in modules of its own.
-PURE = ("reference", "paths", "canonical", "fields", "records", "events", "layout", "version", "manifest", "search")
+PURE = (
+    *("reference", "paths", "canonical", "fields", "records", "events", "layout", "version"),
+    *("manifest", "pulled", "search"),
+)
 OUTSIDE = {"os", "pathlib", "subprocess", "socket", "time", "shutil", "tempfile", "io", "sys", "urllib", "http"}
 ALLOWED_OUTSIDE = {"records": {"os"}}  # random bits, for the name of an operation
 
@@ -49,7 +52,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "requests": ("image/remote", "store/gcs"),
     "urllib3": "image/remote",
     "zstandard": "image/layer",
-    "yaml": ("manifest", "export/conda"),
+    "yaml": ("manifest", "pulled", "export/conda"),
     "tomli_w": "export/pylock",
     "dataclasses": (),  # it loads inspect, which takes longer than most commands; values are NamedTuples
     "packaging": ("environment/", "export/", "install/", "lock/", "search", "difference"),

@@ -26,7 +26,7 @@ from modelreg import (
 from modelreg.canonical import encode
 from modelreg.digest import sha256_of
 from modelreg.environment.record import Origin
-from modelreg.manifest import PulledManifest
+from modelreg.pulled import PulledManifest
 from modelreg.records import Artifact, CaptureNote, EnvironmentSummary, File, Source, Tree, VersionRecord
 
 OP = "0123456789abcdef" * 2
@@ -175,7 +175,7 @@ def _resealed(text: str) -> str:
 def test_one_that_is_as_it_was_written_is_read_without_yaml(tmp_path: Path) -> None:
     tmp_path.joinpath("modelreg.yaml").write_text(YAML, encoding="utf-8")
     code = (
-        "import sys; from pathlib import Path; from modelreg.manifest import PulledManifest; "
+        "import sys; from pathlib import Path; from modelreg.pulled import PulledManifest; "
         "print(PulledManifest.from_yaml(Path('modelreg.yaml').read_text('utf-8')).reference, 'yaml' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

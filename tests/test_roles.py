@@ -17,7 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from modelreg import Capture, IntegrityError, Package, Registry, capture, find_interpreter
 from modelreg.environment.roles import load_critical, tooling
-from modelreg.manifest import PulledManifest
+from modelreg.pulled import PulledManifest
 from modelreg.records import Roles
 from modelreg.store import Store
 

@@ -113,16 +113,22 @@ class Tree(NamedTuple):
     def from_bytes(cls, data: bytes, sha256: str) -> "Tree":
         """Read a tree record whose key holds `sha256`; its paths are checked again."""
         fields = Fields(content_addressed("tree", data, sha256))
-        files = tuple(File(f.text("path"), f.integer("size"), f.sha256("sha256")) for f in fields.children("files"))
+        files = read_files(fields)
         if not files or list(files) != sorted(files, key=lambda file: file.path):
             raise IntegrityError("is damaged: its files are missing or out of order")
-        check_paths(file.path for file in files)
         return cls(files)
 
     @property
     def size(self) -> int:
         """Bytes in all."""
         return sum(file.size for file in self.files)
+
+
+def read_files(fields: Fields) -> tuple[File, ...]:
+    """Return the field `files` of a record or a manifest; the paths are checked again."""
+    files = tuple(File(f.text("path"), f.integer("size"), f.sha256("sha256")) for f in fields.children("files"))
+    check_paths(file.path for file in files)
+    return files
 
 
 class Artifact(NamedTuple):

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from modelreg.environment.record import Environment
 from modelreg.environment.selection import Selection, select
 from modelreg.errors import IntegrityError, UsageError
-from modelreg.manifest import Manifest, PulledManifest
+from modelreg.manifest import Manifest
+from modelreg.pulled import PulledManifest
 from modelreg.records import File, Group
 
 

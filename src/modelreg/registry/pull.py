@@ -14,9 +14,10 @@ from modelreg.digest import pour
 from modelreg.errors import AccessDeniedError, ConflictError, IntegrityError, ModelregError
 from modelreg.files import pieces
 from modelreg.locks import held
-from modelreg.manifest import Manifest, PulledManifest
+from modelreg.manifest import Manifest
 from modelreg.paths import MANIFEST
 from modelreg.progress import Meter, ProgressCallback
+from modelreg.pulled import PulledManifest
 from modelreg.records import File
 from modelreg.registry.download import Download
 from modelreg.registry.transfer import is_resumed, is_worth_keeping

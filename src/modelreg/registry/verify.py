@@ -22,7 +22,7 @@ from modelreg.version import Version
 
 if TYPE_CHECKING:
     from modelreg.lock.reading import LockFile
-    from modelreg.manifest import PulledManifest
+    from modelreg.pulled import PulledManifest
 
 Found: TypeAlias = "Capture | LockFile"
 """What is held against a version."""
@@ -245,7 +245,7 @@ def read_pulled(path: Path) -> "PulledManifest":
         IntegrityError: it is damaged or was edited.
     """
     # Imported here: a version of a registry is checked without it.
-    from modelreg.manifest import PulledManifest
+    from modelreg.pulled import PulledManifest
 
     file = path / MANIFEST if path.is_dir() else path
     try:
