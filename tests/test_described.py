@@ -70,7 +70,7 @@ VERSIONS = {
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_file_tells_what_it_was_made_with(tmp_path: Path, name: str) -> None:
     WRITTEN[name](tmp_path / name)
-    found = scan(find_source(tmp_path / name).files)
+    found = scan(find_source(tmp_path / name).files).imports
     assert found is not None
     assert (found.versions, found.complete) == (VERSIONS.get(name, {"xgboost": "3.2.0"}), True)
     if name == "model.skops":
@@ -108,7 +108,7 @@ SILENT = {
 @pytest.mark.parametrize(("name", "data"), SILENT.items(), ids=SILENT)
 def test_what_says_nothing_is_passed_over(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
-    found = scan(find_source(tmp_path / name).files)
+    found = scan(find_source(tmp_path / name).files).imports
     assert found is None
 
 
@@ -120,13 +120,13 @@ def test_a_hostile_description_does_no_harm(tmp_path: Path, metadata: str) -> No
     zipped(tmp_path / "model.keras", metadata=metadata)
     zipped(tmp_path / "model.skops", schema=metadata)
     for name in ("model.keras", "model.skops"):
-        assert scan(find_source(tmp_path / name).files) is None
+        assert scan(find_source(tmp_path / name).files).imports is None
 
 
 def test_a_member_that_unpacks_to_too_much_is_not_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("metadata.json", b'{"keras_version": "3.15.1", "x": "' + b" " * (70 * 1024**2) + b'"}')
-    assert scan(find_source(tmp_path / "model.keras").files) is None
+    assert scan(find_source(tmp_path / "model.keras").files).imports is None
 
 
 def test_arrays_of_objects_are_pickles(tmp_path: Path) -> None:
@@ -135,10 +135,10 @@ def test_arrays_of_objects_are_pickles(tmp_path: Path) -> None:
     np.save(tmp_path / "numbers.npy", np.arange(3))
     np.savez(tmp_path / "both.npz", a=np.arange(3), b=objects)
     for name in ("objects.npy", "both.npz"):
-        found = scan(find_source(tmp_path / name).files)
+        found = scan(find_source(tmp_path / name).files).imports
         assert found is not None
         assert "zipfile" in found.names
-    assert scan(find_source(tmp_path / "numbers.npy").files) is None
+    assert scan(find_source(tmp_path / "numbers.npy").files).imports is None
 
 
 IMPORTING = {
@@ -152,6 +152,6 @@ IMPORTING = {
 def test_modules_that_are_imported_whole_are_told(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(data)
-    found = scan(find_source(path).files)
+    found = scan(find_source(path).files).imports
     assert found is not None
     assert found.names["numpy.linalg"] == ()

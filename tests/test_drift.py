@@ -103,10 +103,16 @@ ROLES = {
         ALL, (CORE, BELOW, wheel("aside", "2")), {"aside": (ERROR, "version")}
     ),
     "a module of nobody may need anything, so every pin counts": Case(
-        ALL, (CORE, BELOW, wheel("aside", "2")), {"aside": (ERROR, "version")}, (*LOADS, "nowhere:Thing")
+        ALL,
+        (CORE, BELOW, wheel("aside", "2")),
+        {"aside": (ERROR, "version"), "nowhere": (WARNING, "code")},
+        (*LOADS, "nowhere:Thing"),
     ),
     "a function of the script may need anything, so every pin counts": Case(
-        ALL, (CORE, BELOW, wheel("aside", "2")), {"aside": (ERROR, "version")}, (*LOADS, "__main__:feature")
+        ALL,
+        (CORE, BELOW, wheel("aside", "2")),
+        {"aside": (ERROR, "version"), "__main__": (WARNING, "code")},
+        (*LOADS, "__main__:feature"),
     ),
     "modules of Python's own need nothing": Case(
         ALL, (CORE, BELOW), {"aside": (INFO, "missing")}, (*LOADS, "collections:OrderedDict", "builtins:list")
@@ -228,7 +234,7 @@ GROUPS = {
     "what is known of the imports counts, though not all of them are": Case(
         ALL,
         (CORE, wheel("below", "2"), FASTAPI),
-        {"below": (ERROR, "version"), "aside": (INFO, "missing")},
+        {"below": (ERROR, "version"), "aside": (INFO, "missing"), "__main__": (WARNING, "code")},
         (*LOADS, "__main__:feature"),
         (("serve", "fastapi==1.0"),),
     ),

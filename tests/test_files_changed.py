@@ -63,6 +63,24 @@ def test_each_change_is_found(
     assert (found.changed, found.missing) == (changed, missing)
 
 
+@pytest.mark.parametrize(
+    "added", ["pkg/two/__init__.py", "pkg/two.cpython-312-x86_64-linux-gnu.so", "pkg/__init__.abi3.so"]
+)
+def test_what_was_added_in_place_of_a_module_is_found(place: Place, added: str) -> None:
+    file = place.site / added
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("")
+    (found,) = _found(place)
+    assert (found.changed, found.missing, found.hiding) == ((), (), (added,))
+
+
+def test_what_was_added_beside_modules_hides_none(place: Place) -> None:
+    for name in ("pkg/two.pyc", "pkg/two.pyi", "pkg/more.py", "pkg/two.txt"):
+        place.site.joinpath(name).write_text("")
+    place.site.joinpath("pkg/two").mkdir()
+    assert _found(place)[0].hiding == ()
+
+
 def test_what_an_interpreter_or_an_installer_writes_is_no_change(place: Place) -> None:
     site = place.site
     site.joinpath("pkg/__pycache__").mkdir()

@@ -23,7 +23,7 @@ from modelreg.records import Imports
 
 def scanned(path: Path) -> Imports:
     """Scan a file that is a pickle."""
-    found = scan(find_source(path).files)
+    found = scan(find_source(path).files).imports
     assert found is not None
     return found
 
@@ -107,7 +107,7 @@ def test_a_folder_is_read_whole_and_what_is_no_pickle_is_passed_over(tmp_path: P
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "notes.txt").write_text("nothing")
-    assert scan(find_source(folder).files) is None
+    assert scan(find_source(folder).files).imports is None
     (folder / "a.pkl").write_bytes(pickle.dumps(zipfile.ZipInfo))
     (folder / "weights").write_bytes(pickle.dumps(pickle.PickleBuffer))
     imports = scanned(folder)

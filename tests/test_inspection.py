@@ -131,6 +131,25 @@ def test_a_module_of_python_s_own_that_is_not_there_is_named(trained: Place, bes
     assert "there is no module wave" in str(found)
 
 
+def test_what_no_package_provided_in_training_is_said_where_it_is_not_there_either(
+    trained: Place, beside: Registry
+) -> None:
+    Path("model.pkl").write_bytes(b"cfeatures.text\nClean\n0c__main__\nstep\n0" + PICKLE)
+    beside.register("model.pkl", "own", python=trained.python)
+    report = beside.verify_env("own", python=trained.python)
+    script, features = report.findings
+    assert "no package has what the script that made the model defined" in str(script)
+    assert str(features) == (
+        "there is no module features, but the model's files name features.text.Clean, so it cannot be loaded"
+    )
+    assert {script.severity, features.severity} == {Severity.WARNING}
+    assert report.fits
+    package = trained.site / "features"
+    package.mkdir()
+    package.joinpath("text.py").write_text("class Clean: ...\n")
+    assert len(beside.verify_env("own", python=trained.python).findings) == 1
+
+
 def test_a_package_that_the_model_needs_without_naming_it_is_more_than_its_metadata(
     places: Places, beside: Registry, tmp_path: Path
 ) -> None:
@@ -190,6 +209,17 @@ def test_deep_finds_an_edit_that_nothing_else_shows(trained: Place, run: Run) ->
     done = run(*command, "--deep")
     assert done.code == 3
     assert "pkg is not as it was installed: pkg/losses.py was changed" in done.out
+
+
+def test_deep_finds_a_file_that_was_added_in_place_of_a_module_and_that_no_command_removes(
+    trained: Place, run: Run
+) -> None:
+    trained.site.joinpath("pkg", "trees.abi3.so").write_text("")
+    deep = run("verify-env", "fraud", "--python", str(trained.python), "--deep")
+    assert deep.code == 3
+    assert "pkg is not as it was installed: pkg/trees.abi3.so was added, and is imported in place of" in deep.out
+    fixed = run("verify-env", "fraud", "--python", str(trained.python), "--deep", "--fix-command")
+    assert "pkg/trees.abi3.so stays beside pkg: the command removes nothing; delete it" in fixed.err
 
 
 def test_deep_says_what_it_could_not_check_and_that_fails_unless_it_is_allowed(

@@ -283,7 +283,7 @@ def test_nothing_that_a_model_names_is_gone_from_its_own_environment(tmp_path: P
     for number, model in enumerate(models):
         for protocol in (1, 2, 5):
             tmp_path.joinpath(f"{number}-{protocol}.pkl").write_bytes(pickle.dumps(model, protocol))
-    imports = scan(find_source(tmp_path).files)
+    imports = scan(find_source(tmp_path).files).imports
     assert imports is not None
     found = list(look_up(imports, [entry for entry in sys.path if entry]))
     assert len(found) > 40

@@ -141,6 +141,49 @@ def test_roles_are_known_only_where_all_that_loading_needs_is(
     assert version.record.roles == (None if expected is None else Roles(expected))
 
 
+CODE = (
+    b"\x80\x04ccloudpickle.cloudpickle\n_builtin_type\n(S'CodeType'\ntR"
+    b"(K\x01C\x04d\0%c\x01)(S'joblib'\nS'numpy'\ntS'f'\ntR."
+)
+"""A function's code, as cloudpickle writes it, whose second instruction has to do with numpy."""
+
+
+@pytest.mark.parametrize(
+    ("instruction", "expected"),
+    [(108, ("cloudpickle", "numpy")), (75, ("cloudpickle", "numpy")), (106, ("cloudpickle",))],
+)
+def test_what_a_function_in_the_file_imports_when_it_is_called_is_needed(
+    beside: Registry, captured: Capture, tmp_path: Path, instruction: int, expected: tuple[str, ...]
+) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(CODE % instruction)
+    installed = with_places(captured, tmp_path / "site", *OURS, Package("cloudpickle", "3", requires=()))
+    record = beside.register(path, "fraud", capture=installed).version.record
+    assert record.roles == Roles(expected)
+    assert record.imports is not None
+    assert record.imports.missing == ()
+
+
+def test_what_a_real_cloudpickled_function_imports_is_found_unless_it_is_not_installed(
+    beside: Registry, captured: Capture, tmp_path: Path
+) -> None:
+    cloudpickle = pytest.importorskip("cloudpickle")
+
+    def predict(rows: list[float]) -> object:
+        import numpy as np
+
+        try:
+            import cupy  # type: ignore[import-not-found]
+        except ImportError:
+            return [np.linalg.norm(row) for row in rows], rows.joblib  # type: ignore[attr-defined]
+        return cupy
+
+    path = tmp_path / "model.pkl"
+    path.write_bytes(cloudpickle.dumps(predict))
+    installed = with_places(captured, tmp_path / "site", *OURS, Package("cloudpickle", "3", requires=()))
+    assert beside.register(path, "fraud", capture=installed).version.record.roles == Roles(("cloudpickle", "numpy"))
+
+
 def test_a_module_that_no_package_provides_is_warned_of(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(b"cfeatures.numbers\nf\n0cjoblib.gone\nf\n0ccollections\nOrderedDict\n0c__main__\nf\n.")

@@ -162,6 +162,16 @@ def test_models_that_are_no_lines_of_text_are_a_usage_error_that_shows_how(text:
         project_models()
 
 
+@pytest.mark.parametrize("text", ["policy = 'strict'", "modles.fraud = '3'", "exception.numpy = {}"])
+def test_verify_env_refuses_what_is_no_setting_since_somebody_wants_another_check_than_it_would_make(
+    run: Run, text: str
+) -> None:
+    project(f"[tool.modelreg]\n{text}\n")
+    ran = run("verify-env", "fraud:1")
+    assert ran.code == 2
+    assert "is no setting of [tool.modelreg]; there are registry, name, groups, models, exceptions" in ran.err
+
+
 def test_a_config_file_without_a_registry_leaves_the_default() -> None:
     default = registry_url()
     config("colour = true\n")

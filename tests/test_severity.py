@@ -11,6 +11,7 @@ from modelreg.environment.expected import Expected, declared_package
 from modelreg.environment.finding import Role, Severity
 from modelreg.environment.policy import Terms, read_waivers
 from modelreg.records import Group, Imports, Roles
+from modelreg.registry.verify import todays
 
 LINUX = Platform("linux", "x86_64", "glibc", "2.36")
 PYTHON = Python("3.11.7", "cpython", "cpython-311-x86_64-linux-gnu")
@@ -303,6 +304,29 @@ def test_exceptions_are_read_from_pyproject() -> None:
 def test_an_exception_without_a_reason_and_a_date_is_refused(entry: object) -> None:
     with pytest.raises(UsageError, match=r"exception for '?numpy'? in pyproject\.toml"):
         read_waivers({"numpy": entry})
+
+
+NO_POLICIES = {
+    "until a day of another calendar": Policy(waivers={"numpy": Waiver("because", "31.12.2026")}),
+    "until a day without its noughts": Policy(waivers={"numpy": Waiver("because", "2026-9-1")}),
+    "without a reason": Policy(waivers={"numpy": Waiver("", "2026-12-31")}),
+    "for versions that are none": Policy(waivers={"numpy": Waiver("because", "2026-12-31", "two")}),
+    "for no package": Policy(waivers={"num py": Waiver("because", "2026-12-31")}),
+    "of another name": Policy("Strict"),
+    "that bends for nothing": Policy("compatible"),
+}
+
+
+@pytest.mark.parametrize("policy", NO_POLICIES.values(), ids=NO_POLICIES)
+def test_a_policy_that_a_program_made_is_held_to_what_is_read_from_a_project(policy: Policy) -> None:
+    with pytest.raises(UsageError):
+        todays(policy)
+
+
+def test_the_names_in_a_policy_that_a_program_made_are_compared_as_packages_are() -> None:
+    waiver = Waiver("because", "2026-12-31", ">=2")
+    made = Policy("compatible", frozenset({"Num_Py"}), {"Num_Py": waiver})
+    assert todays(made).policy == Policy("compatible", frozenset({"num-py"}), {"num-py": waiver})
 
 
 def test_a_finding_says_that_the_model_imports_the_package() -> None:

@@ -148,5 +148,34 @@ def test_a_file_beside_the_server_hides_nothing_that_it_has_imported(
     code, _, said = _serve(server, "'fraud'", beside)
     assert code == 1
     assert "wave of Python's standard library is hidden by " in said
+    # The command starts an interpreter of its own, which has not that folder first.
+    assert said.rstrip().endswith(" tells the whole of it, but not what this program itself put on its path")
     code, _, said = _serve(server, "(sys.path.pop(0), __import__('wave'), sys.path.insert(0, ''), 'fraud')[-1]", beside)
+    assert code == 0, said
+
+
+def test_a_package_that_was_imported_from_elsewhere_before_the_path_was_changed_is_found(
+    server: Place, fraud: Version, beside: Registry, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for folder in (server.site, elsewhere):
+        folder.joinpath("numpy.py").write_text("")
+    server.site.joinpath("numpy-2.1.0.dist-info", "RECORD").write_text("numpy.py,,\n")
+    take = f"(sys.path.insert(0, {str(elsewhere)!r}), __import__('numpy'), sys.path.pop(0), 'fraud')[-1]"
+    code, _, said = _serve(server, take, beside)
+    assert code == 1
+    assert (
+        f"numpy was imported from {elsewhere / 'numpy.py'}, which is on the path no more, and not where 2.1.0" in said
+    )
+    code, _, said = _serve(server, "(__import__('numpy'), 'fraud')[-1]", beside)
+    assert code == 0, said
+
+
+def test_a_server_whose_working_directory_is_gone_is_checked_all_the_same(
+    server: Place, fraud: Version, beside: Registry, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    leave = f"os := __import__('os'), os.mkdir({str(gone)!r}), os.chdir({str(gone)!r}), os.rmdir({str(gone)!r})"
+    code, _, said = _serve(server, f"({leave}, 'fraud')[-1]", beside)
     assert code == 0, said

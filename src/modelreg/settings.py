@@ -12,6 +12,8 @@ from modelreg.sizes import parse_size
 CACHE_SIZE = 20 * 10**9
 """Bytes of the cache where nothing else is set."""
 
+_PROJECT_KEYS = ("registry", "name", "groups", "models", "exceptions")
+"""What `[tool.modelreg]` may hold."""
 _CI_ACTORS = ("MODELREG_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "CIRCLE_USERNAME")
 
 
@@ -145,9 +147,19 @@ def project_line(model: str) -> tuple[str, int] | None:
 
 
 def project_exceptions() -> Mapping[str, object]:
-    """Return `[tool.modelreg.exceptions]` of the nearest pyproject.toml, as it stands there."""
+    """Return `[tool.modelreg.exceptions]` of the nearest pyproject.toml, as it stands there.
+
+    Raises:
+        UsageError: it is none, or the file sets something that is no setting: who wrote that wants another check.
+    """
     project = _nearest_project()
-    exceptions = _table(project).get("exceptions", {}) if project is not None else {}
+    table = _table(project) if project is not None else {}
+    for name in table:
+        if name not in _PROJECT_KEYS:
+            raise UsageError(
+                f"{project}: {name} is no setting of [tool.modelreg]; there are {', '.join(_PROJECT_KEYS)}"
+            )
+    exceptions = table.get("exceptions", {})
     if not isinstance(exceptions, dict):
         raise UsageError(f"{project}: tool.modelreg.exceptions must be a table, written [tool.modelreg.exceptions]")
     return exceptions

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,8 @@ class Capture(NamedTuple):
     Of this machine, and never recorded: prefix, where the environment lies; interpreter, what was asked;
     places, the folder or file of each package's metadata, by name; search, its `sys.path`; editable, the folder that
     each editable package is imported from, by name; loaded, in the running process, what of the standard library it has
-    imported, which no import looks for any more.
+    imported, which no import looks for any more; stray, there, the files of the modules at the top that it has imported
+    from a folder which is not on its path any more, by name.
     """
 
     environment: Environment
@@ -38,6 +39,7 @@ class Capture(NamedTuple):
     editable: Mapping[str, str] = {}
     unplaced: frozenset[str] = frozenset()
     loaded: frozenset[str] = frozenset()
+    stray: Mapping[str, str] = {}
 
     def record_digest(self, package: Package) -> str | None:
         """Return the digest of what a package installed, read now; None where nothing says what it installed."""
@@ -98,7 +100,8 @@ def capture_running(names: AbstractSet[str] | None = None) -> Capture:
     is not found so among all that is installed.
     """
     facts: dict[str, Any] = probe.facts(sys.path, names=names)
-    running = _made_of(facts, Path(sys.executable), whole=False)._replace(loaded=_loaded())
+    made = _made_of(facts, Path(sys.executable), whole=False)
+    running = made._replace(loaded=_loaded(), stray=_stray(made.search))
     if names is None or names <= {package.name for package in running.environment.packages}:
         return running
     every = capture_running()
@@ -111,6 +114,25 @@ def _loaded() -> frozenset[str]:
     imported = {name: sys.modules[name] for name in sys.stdlib_module_names & sys.modules.keys()}
     files = {name: getattr(module, "__file__", None) or library for name, module in imported.items()}
     return frozenset(name for name, file in files.items() if file.startswith(library))
+
+
+def _stray(search: Collection[str]) -> Mapping[str, str]:
+    """Return the files of the modules at the top that were imported from a folder which is not in `search`.
+
+    What goes by another name, as Cython's modules do that enter themselves at the top, is no such module.
+    """
+    known = {*search, *map(os.path.realpath, search)}
+    found = {}
+    for name, module in [*sys.modules.items()]:
+        if "." in name or getattr(module, "__name__", None) != name:
+            continue
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str):
+            folder = file.rpartition(os.sep)[0]  # a thousand modules; a path of each takes ten times as long
+            root = folder.rpartition(os.sep)[0] if hasattr(module, "__path__") else folder
+            if root not in known and os.path.realpath(root) not in known:
+                found[name] = file
+    return found
 
 
 def _made_of(facts: Mapping[str, Any], interpreter: Path, *, whole: bool) -> Capture:

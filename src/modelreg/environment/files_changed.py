@@ -16,6 +16,7 @@ _ALGORITHMS = frozenset({"sha256", "sha384", "sha512"})
 _BY_INSTALLER = frozenset({"INSTALLER", "REQUESTED", "RECORD", "direct_url.json"})
 _MANAGED = {"conda": "conda changes files when it installs them", "distribution": "the system's own packages have it"}
 _KINDS = ("changed", "missing", "unread")
+_MODULES = (".py", ".so", ".pyd")
 _BATCH = 200  # files that one thread takes at a time
 _WIDTH = min(4, os.cpu_count() or 1)
 
@@ -23,7 +24,8 @@ _WIDTH = min(4, os.cpu_count() or 1)
 class FilesChanged(NamedTuple):
     """What became of the files of one package, by their paths in its RECORD.
 
-    unread: those that are there and cannot be read. checked: how many were looked at.
+    unread: those that are there and cannot be read. hiding: files that were added, and that an import finds in place of
+    a module. checked: how many were looked at.
     unchecked: why none could be checked, or None. managed: that is so because another tool looks after them.
     """
 
@@ -31,6 +33,7 @@ class FilesChanged(NamedTuple):
     changed: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    hiding: tuple[str, ...] = ()
     checked: int = 0
     unchecked: str | None = None
     managed: bool = False
@@ -83,7 +86,30 @@ def _of(name: str, place: Path) -> FilesChanged:
     batches = (listed[start : start + _BATCH] for start in range(0, len(listed), _BATCH))
     found = [one for some in ahead(lambda batch: list(_compared(place.parent, batch)), batches, _WIDTH) for one in some]
     changed, missing, unread = (tuple(path for path, what in found if what == kind) for kind in _KINDS)
-    return FilesChanged(name, changed, missing, unread, len(listed))
+    return FilesChanged(name, changed, missing, unread, tuple(_hiding(place, listed)), len(listed))
+
+
+def _hiding(place: Path, listed: Iterable[_Listed]) -> Iterator[str]:
+    """Yield what lies beside a package's modules, is not in its RECORD, and goes before one of them in an import."""
+    stems: dict[str, set[str]] = {}
+    for folder, _, file in (one.path.rpartition("/") for one in listed):
+        if file.endswith(_MODULES):
+            stems.setdefault(folder, set()).add(file.partition(".")[0])
+    with (place / "RECORD").open(encoding="utf-8", newline="") as record:
+        known = {row[0] for row in csv.reader(record) if row}
+    for folder, modules in stems.items():
+        here = place.parent / folder
+        names = os.listdir(here) if here.is_dir() else []  # noqa: PTH208  # pathlib takes ten times as long
+        for name in sorted(name for name in names if name.partition(".")[0] in modules):
+            path = f"{folder}/{name}" if folder else name
+            path = path if "." in name else f"{path}/__init__.py"
+            if path.endswith(_MODULES) and path not in known and _goes_before(here / name):
+                yield path
+
+
+def _goes_before(path: Path) -> bool:
+    """Tell whether an import takes this before a module of the same name: a package, or an extension module."""
+    return path.suffix in (".so", ".pyd") or path.joinpath("__init__.py").is_file()
 
 
 def _listed(place: Path) -> Iterator[_Listed]:

@@ -16,8 +16,10 @@ _UNINSTALLABLE: Mapping[str, str] = {
     "machine": "a command cannot change the machine; the model wants {wanted}",
     "libc": "a command cannot change the C library; the model wants {wanted} or newer",
     "shadowed": "{subject} is hidden by {wanted}, which stands earlier on the path; take that off it (PYTHONPATH)",
+    "stray": "{subject} was imported from {found}; keep that off the path (sys.path) of the program",
     "standard": "{subject} of the standard library is hidden by {wanted}; take that off the path (PYTHONPATH)",
     "unknown": "{subject} could not be checked, so no command is known that puts it right: {found}",
+    "added": "{found} stays beside {subject}: the command removes nothing; delete it",
     "library": "{subject} is conda's to install; the model was made with {wanted}",
     "extra": "{subject} {found} stays: the command removes nothing; uninstall it",
 }

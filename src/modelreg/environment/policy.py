@@ -53,6 +53,19 @@ class Policy(NamedTuple):
                 raise UsageError(f"{one!r} in the policy {text!r} names no package; write compatible:numpy,pandas")
         return cls(name, frozenset(map(normalized, bends)), waivers or {})
 
+    def checked(self) -> "Policy":
+        """Return it as what is written on a command line and in pyproject.toml is read, whoever made it.
+
+        Raises:
+            UsageError: there is no such policy, or one of its exceptions has no reason, or no date as it is written.
+        """
+        parsed = Policy.parse(str(self))
+        table = {
+            name: {field: value for field, value in waiver._asdict().items() if value is not None}
+            for name, waiver in self.waivers.items()
+        }
+        return parsed._replace(waivers=read_waivers(table, ""))
+
     @property
     def all_count(self) -> bool:
         """Whether every pin counts, whatever its role."""
@@ -86,27 +99,29 @@ class Terms(NamedTuple):
     deep: bool = False
 
 
-def read_waivers(table: Mapping[str, object]) -> dict[str, Waiver]:
+def read_waivers(table: Mapping[str, object], where: str = " in pyproject.toml") -> dict[str, Waiver]:
     """Read `[tool.modelreg.exceptions]`: `numpy = { reason = "…", until = "2026-12-31", version = "==2.1.1" }`.
+
+    where: what an error says of where they stand.
 
     Raises:
         UsageError: one has no reason or no date, or is none at all.
     """
-    return {normalized(name): _waiver(name, entry) for name, entry in table.items()}
+    return {normalized(name): _waiver(name, entry, where) for name, entry in table.items()}
 
 
-def _waiver(name: str, entry: object) -> Waiver:
+def _waiver(name: str, entry: object, where: str) -> Waiver:
     example = f'{name} = {{ reason = "…", until = "2026-12-31" }}'
     if not is_name(name) or not isinstance(entry, dict):
-        raise UsageError(f"the exception for {name!r} in pyproject.toml must be written {example}")
+        raise UsageError(f"the exception for {name!r}{where} must be written {example}")
     reason, until, version = entry.get("reason"), entry.get("until"), entry.get("version")
     until = until if isinstance(until, str) else str(until or "")  # TOML has dates of its own
     if not isinstance(reason, str) or not reason.strip() or not _is_date(until):
-        raise UsageError(f"the exception for {name} in pyproject.toml needs a reason and a date: {example}")
+        raise UsageError(f"the exception for {name}{where} needs a reason and a date: {example}")
     if version is not None and not _are_specifiers(version):
-        raise UsageError(f"the version of the exception for {name} in pyproject.toml must be written ==2.1.1 or >=2,<3")
+        raise UsageError(f"the version of the exception for {name}{where} must be written ==2.1.1 or >=2,<3")
     if set(entry) - {"reason", "until", "version"}:
-        raise UsageError(f"the exception for {name} in pyproject.toml has fields that are not known; write {example}")
+        raise UsageError(f"the exception for {name}{where} has fields that are not known; write {example}")
     return Waiver(reason.strip(), until, version if isinstance(version, str) else None)
 
 

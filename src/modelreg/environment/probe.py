@@ -15,6 +15,7 @@ def facts(paths, whole=False, names=None):
     whole: also what each needs, the tags of its wheel and the digest of its RECORD, which takes three times as long.
     names: as in `distributions`.
     """
+    paths = _places(paths)
     return {
         "python": _python_version(),
         "implementation": sys.implementation.name,
@@ -25,9 +26,19 @@ def facts(paths, whole=False, names=None):
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
         "paths": _paths(paths),
-        "search": [os.path.abspath(entry) for entry in paths if isinstance(entry, str)],
+        "search": [os.path.abspath(entry) for entry in paths],
         "distributions": distributions(paths, whole, names),
     }
+
+
+def _places(paths):
+    """Leave out what imports pass over: what is no text, and, where the working directory is gone, what lies in it."""
+    paths = [entry for entry in paths if isinstance(entry, str)]
+    try:
+        os.getcwd()
+    except OSError:
+        return [entry for entry in paths if os.path.isabs(entry)]
+    return paths
 
 
 def distributions(paths, whole=False, names=None):
@@ -39,9 +50,7 @@ def distributions(paths, whole=False, names=None):
     read = _whole if whole else _distribution
     found = []
     seen = set()
-    for entry in paths:
-        if not isinstance(entry, str):
-            continue  # imports pass it over, too
+    for entry in _places(paths):
         folder = os.path.realpath(entry)
         if folder in seen:
             continue
@@ -289,7 +298,7 @@ def _paths(paths):
     if getattr(site, "ENABLE_USER_SITE", False) and users in sys.path:
         added.append("user-site")
         known.add(os.path.realpath(users))
-    folders = {os.path.realpath(entry) for entry in paths if isinstance(entry, str) and os.path.isdir(entry)} - known
+    folders = {os.path.realpath(entry) for entry in paths if os.path.isdir(entry)} - known
     own, below = os.path.realpath(sys.prefix) + os.sep, os.path.realpath(sys.base_prefix) + os.sep
     packages = {folder for folder in folders if folder.endswith(("site-packages", "dist-packages"))}
     if own != below and not all(folder.startswith(own) for folder in packages):

@@ -3,7 +3,8 @@
 It runs as a script in a process of its own, with limits on memory and time, because what it reads may be hostile. It
 needs only the standard library, imports as little of it as it can, because every registration waits for it, and writes
 what it finds as it finds it, one Python literal a line: `("global", module, name)`, `("module", module)` where a whole
-module is asked for, `("version", package, version)` and, where it came to the end, `("end",)`.
+module is asked for, `("inner", module)` where a function that travels in the file imports one when it is called,
+`("version", package, version)` and, where it came to the end, `("end",)`.
 
 The standard library's unpickler does the work: whatever the pickle asks for, it is given an inert class that accepts
 everything and does nothing. joblib writes arrays between the opcodes; they are stepped over when their wrapper has been
@@ -45,6 +46,10 @@ _BOOSTER_VERSION = b"\x07version[#L\0\0\0\0\0\0\0\x03"  # UBJSON: a list of thre
 _VERSION_KEYS = {"_sklearn_version": "scikit-learn"}
 _IMPORTERS = (("cloudpickle.cloudpickle", "subimport"), ("dill._dill", "_import_module"))
 """Functions that import the module they are given when the pickle is loaded."""
+_CODE_MAKERS = (("cloudpickle.cloudpickle", "_builtin_type"), ("dill._dill", "_create_code"))
+"""Functions that make the code of a function: of arguments, among them its bytecode, constants and names, in turn."""
+_IMPORT_NAME = (108, 75)
+"""The instruction that imports a module, in Python up to 3.12, and in 3.13; what follows it is the number of a name."""
 _END = 256  # bytes; the version is the last that XGBoost writes
 _NUMPY = b"\x93NUMPY"
 _STEP = 1 << 20
@@ -198,7 +203,27 @@ class Lister(Unpickler):
                 if arguments and isinstance(arguments[0], str):
                     lister.report_module(arguments[0])
 
+        class Coding(Named):
+            def __init__(self, *arguments: object, **_: object) -> None:
+                lister.look_into_code(arguments)
+
+            def __call__(self, *arguments: object, **_: object) -> Inert:
+                lister.look_into_code(arguments)
+                return Inert(*arguments)
+
+        if (module, name) in _CODE_MAKERS:
+            return Coding
         return Importing if (module, name) in _IMPORTERS else Named
+
+    def look_into_code(self, arguments: "tuple[Any, ...]") -> None:
+        """Report the modules that a function imports when it is called."""
+        for code, constants, names in zip(arguments, arguments[1:], arguments[2:], strict=False):
+            if isinstance(code, bytes) and isinstance(constants, tuple) and isinstance(names, tuple):
+                for number in {at for what, at in zip(code[::2], code[1::2], strict=False) if what in _IMPORT_NAME}:
+                    for name in names[number::256]:  # of a larger number the rest stands in front
+                        if isinstance(name, str):
+                            self._report("inner", name)
+                return
 
     def report_module(self, name: str) -> None:
         """Report a module that is imported whole."""

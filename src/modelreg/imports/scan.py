@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from modelreg.files import SourceFile, pieces
 from modelreg.imports import reader
@@ -25,16 +26,25 @@ _NUMPY, _OBJECTS, _HEADER = b"\x93NUMPY", b"'|O'", 1024
 _STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
-def scan(files: Sequence[SourceFile]) -> Imports | None:
-    """List what `files` import, loading none, and which versions they say they were made with.
+class Scan(NamedTuple):
+    """What was found in files. inner: the modules that functions which travel in them import when they are called.
 
-    None where none of them is a pickle, or says anything.
+    imports: None where none of them is a pickle, or says anything.
+    """
+
+    imports: Imports | None
+    inner: frozenset[str] = frozenset()
+
+
+def scan(files: Sequence[SourceFile]) -> Scan:
+    """List what `files` import, loading none, and which versions they say they were made with.
 
     Raises:
         NotFoundError, AccessDeniedError: a file cannot be read.
     """
     names: dict[str, set[str]] = {}
     versions: dict[str, str] = {}
+    inner: set[str] = set()
     complete, silent = True, True
     for file in files:
         is_pickle = _may_be_pickle(file)
@@ -43,13 +53,16 @@ def scan(files: Sequence[SourceFile]) -> Imports | None:
             silent = False
             if kind in ("global", "module"):
                 names.setdefault(_plain(finding[0]), set()).update(map(_plain, finding[1:]))
+            elif kind == "inner":
+                inner.add(_plain(finding[0]))
             elif kind == "version":
                 versions[finding[0]] = _plain(finding[1])
             ended = ended or kind == "end"
         complete, silent = complete and ended, silent and not is_pickle
     if silent:
-        return None
-    return Imports({module: tuple(sorted(names[module])) for module in sorted(names)}, versions, complete)
+        return Scan(None)
+    sorted_names = {module: tuple(sorted(names[module])) for module in sorted(names)}
+    return Scan(Imports(sorted_names, versions, complete), frozenset(inner))
 
 
 def _may_be_pickle(file: SourceFile) -> bool:

@@ -53,9 +53,11 @@ def hidden_findings(expected: Expected, capture: Capture, comparison: Comparison
         if pin is None or name in told or not policy.counts(pin.role):
             continue
         by = _instead_of(package, capture, path, _imported(expected.imports, name))
+        note = expected.explain(name, pin.role)
         if by is not None:
-            note = expected.explain(name, pin.role)
             yield Finding(Severity.ERROR, "shadowed", name, by, package.version, None, pin.role, note)
+        elif (by := _stray(package, capture)) is not None:
+            yield Finding(Severity.ERROR, "stray", name, package.version, by, None, pin.role, note)
     named = {module.partition(".")[0] for module in (expected.imports.names if expected.imports else ())}
     for name, by in path.library_instead():
         if name in capture.loaded:
@@ -89,10 +91,22 @@ def ahead_of_library(search: Sequence[str]) -> Sequence[str]:
 
 
 def _instead_of(package: Package, capture: Capture, path: "_Path", imported: Sequence[str]) -> str | None:
-    editable = package.origin is not None and package.origin.kind == "editable"
-    if editable or package.name not in capture.places:
+    if _lies_elsewhere(package, capture):
         return None
     return path.found_instead(Path(capture.places[package.name]), imported)
+
+
+def _stray(package: Package, capture: Capture) -> str | None:
+    """Return from where the running process has a package's modules that it did not import from where they lie."""
+    if not capture.stray or _lies_elsewhere(package, capture):
+        return None
+    tops = _tops(Path(capture.places[package.name]), frozenset(capture.stray))
+    return capture.stray[tops[0]] if tops else None
+
+
+def _lies_elsewhere(package: Package, capture: Capture) -> bool:
+    editable = package.origin is not None and package.origin.kind == "editable"
+    return editable or package.name not in capture.places
 
 
 def _imported(imports: Imports | None, name: str) -> Sequence[str]:

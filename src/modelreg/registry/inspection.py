@@ -10,12 +10,15 @@ from modelreg.environment.compare import NO_RECORD
 from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Terms
+from modelreg.environment.record import normalized
 from modelreg.records import Imports
 from modelreg.registry.hidden import COMMON
 
 _SHOWN = 3  # files that a sentence names
 _BELOW = rb'/(?!__init__\.py,)((?!tests?/)[^/,"\n]+/)*[^/,"\n]+\.(py|so|pyd)(?=,)'
 """How it goes on where it is a module in a folder; tests, which images may leave out, are passed over."""
+_SCRIPT = "__main__"
+_UNPROVIDED = "no package provided it where the model was made either; only a program that has it beside it can load it"
 _ENDS = (".py,", "/__init__.py,", ".cpython-", ".abi3.", ".cp")
 """How the path of a module goes on in a RECORD."""
 
@@ -44,9 +47,39 @@ def code_findings(
             gone.setdefault(str(found), []).append(f"{found.module}.{found.name}".rstrip("."))
             owners[str(found)] = (imports.packages or {}).get(found.module) or found.module.partition(".")[0]
     for clause, names in gone.items():
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        wanted_names = f"{', '.join(names[:_SHOWN])}{more}"
-        yield Finding(Severity.ERROR, "code", owners[clause], wanted_names, clause)
+        yield Finding(Severity.ERROR, "code", owners[clause], _listed(names), clause)
+
+
+def unprovided_findings(imports: Imports | None, capture: Capture, differences: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield what the model's files name, no package provided where the model was made, and nothing provides here.
+
+    It is a warning: a server that starts beside that code finds it, and no file of an environment tells of that.
+    Where a package of that name is missing, it has been told.
+    """
+    if imports is None or not imports.missing or not capture.search:
+        return
+    # Imported here: most models name nothing but what packages provide.
+    from modelreg.imports.finder import Absent, Finder
+
+    finder = Finder(capture.search)
+    absent = {finding.subject for finding in differences if finding.kind == "missing"}
+    for module in imports.missing:
+        if normalized(module.partition(".")[0]) in absent:
+            continue
+        found = finder.find(module)
+        if module == _SCRIPT:
+            said = "no package has what the script that made the model defined"
+        elif isinstance(found, Absent) and found.sure:
+            said = f"there is no module {found.at}"
+        else:
+            continue
+        named = [f"{module}.{name}" for name in imports.names.get(module, ())] or [module]
+        yield Finding(Severity.WARNING, "code", module.partition(".")[0], _listed(named), said, note=_UNPROVIDED)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def _looked_up(imports: Imports, pins: Collection[str], differences: Sequence[Finding]) -> Imports:
@@ -173,6 +206,8 @@ def file_findings(
             more = f", and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
             sentence = f"{', '.join(said[:_SHOWN])}{more}"
             yield Finding(Severity.ERROR, "files", found.package, versions[found.package], sentence)
+        if found.hiding:
+            yield Finding(Severity.ERROR, "added", found.package, versions[found.package], _listed(found.hiding))
         reason = found.unchecked or (f"{found.unread[0]} cannot be read" if found.unread else None)
         if reason is not None and found.package not in told:
             severity = Severity.INFO if found.managed else Severity.UNCHECKED

@@ -40,10 +40,10 @@ def needs(
         UsageError, NotFoundError: the groups cannot be made as they are declared.
     """
     environment = captured.environment
-    imports = scan(files)
+    imports, inner = scan(files)
     if imports is not None and not allow_mismatch:
         _refuse_mismatch(imports, environment)
-    imports, providing = _provided(imports, captured)
+    imports, providing = _provided(imports, inner, captured)
     installed = {package.name for package in environment.packages}
     roots = _roots(imports, providing, readers({form} if form else file_formats(files), installed), installed)
     critical = _load_critical(environment, roots)
@@ -71,16 +71,21 @@ def _refuse_mismatch(imports: Imports, environment: Environment) -> None:
             )
 
 
-def _provided(imports: Imports | None, captured: Capture) -> tuple[Imports | None, frozenset[str] | None]:
+def _provided(
+    imports: Imports | None, inner: Collection[str], captured: Capture
+) -> tuple[Imports | None, frozenset[str] | None]:
     """Say of each import which package provides it, and return these packages; None where not all of them are known.
 
-    A module that nothing provides, such as the script that made the model, may need anything.
+    A module that nothing provides, such as the script that made the model, may need anything. Of those that functions
+    in the file import when they are called, what is not installed was not needed.
     """
     if imports is None or not captured.places:
         return imports, None
     # Imported here: many models are no pickles.
     from modelreg.environment.providers import find_providers
 
+    called = find_providers(inner, captured.places).packages if inner else {}
+    imports = imports._replace(names=dict(sorted({**dict.fromkeys(called, ()), **imports.names}.items())))
     providers = find_providers(imports.names, captured.places)
     told = imports._replace(packages=providers.packages, missing=providers.missing)
     known = imports.complete and not providers.missing

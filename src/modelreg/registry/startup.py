@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modelreg.environment.policy import Policy
 
 _SHOWN = 3  # findings that the error names
+_OF_THE_PATH = ("shadowed", "standard", "stray")
 
 
 def verify_env(
@@ -49,9 +50,11 @@ def verify_env(
     report = _check(name, expected, terms)
     if not report.fits:
         faults = few([str(fault) for fault in report.comparison.faults], _SHOWN, "; ", "; and ")
+        is_of_the_path = any(finding.kind in _OF_THE_PATH for finding in report.findings)
+        but = ", but not what this program itself put on its path" if is_of_the_path else ""
         raise EnvironmentMismatchError(
             f"this process does not fit {name}: {faults}; "
-            f"{_command(reference, name, registry, report.comparison.terms)} tells the whole of it"
+            f"{_command(reference, name, registry, report.comparison.terms)} tells the whole of it{but}"
         )
     return report
 

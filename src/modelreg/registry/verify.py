@@ -16,7 +16,7 @@ from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError, Us
 from modelreg.events import ImageNote
 from modelreg.paths import MANIFEST
 from modelreg.registry.hidden import ahead_of_library, hidden_findings
-from modelreg.registry.inspection import code_findings, emptied_findings, file_findings
+from modelreg.registry.inspection import code_findings, emptied_findings, file_findings, unprovided_findings
 from modelreg.registry.model import ModelReader
 from modelreg.version import Version
 
@@ -129,12 +129,12 @@ def todays(
     """Return the terms of a check that is made today.
 
     Raises:
-        UsageError: there is no such policy.
+        UsageError: there is no such policy, or one of its exceptions is none.
     """
     # Imported here: it takes a millisecond, and a process that only lists does not need it.
     from datetime import UTC, datetime
 
-    policy = policy if isinstance(policy, Policy) else Policy.parse(policy)
+    policy = policy.checked() if isinstance(policy, Policy) else Policy.parse(policy)
     return Terms(policy, group, datetime.now(UTC).date().isoformat(), allow_unchecked, deep)
 
 
@@ -150,6 +150,7 @@ def check(reference: str, expected: Expected, found: "Found", terms: Terms | Non
     environment = _whole(expected, found, terms)
     comparison = compare(expected, environment, terms, found.duplicates, unplaced=found.unplaced, own=_own(found))
     more = [*hidden_findings(expected, found, comparison), *_library_findings(expected, found, terms)]
+    more += unprovided_findings(expected.imports, found, comparison.findings)
     comparison = comparison.with_findings(excused(more, terms))
     for look in (code_findings, file_findings, emptied_findings):
         comparison = comparison.with_findings(look(expected, found, terms, comparison.findings))
