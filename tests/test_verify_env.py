@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import bucket_servers
 import pytest
 from conftest import Run
 from environments import make_place
@@ -222,7 +223,7 @@ def test_the_command_without_a_reference_checks_all_that_was_pulled_below(quick:
     manifest = Path("deep/down/second/modelreg.yaml")
     manifest.write_text(manifest.read_text(encoding="utf-8").replace("python: 3", "python: 9", 1), encoding="utf-8")
     ran = quick("verify-env")
-    assert (ran.code, ran.out) == (6, "")
+    assert (ran.code, ran.out.count(" fits fraud:1")) == (6, 1)
     assert "deep/down/second/modelreg.yaml was edited" in ran.err
 
 
@@ -348,3 +349,50 @@ def test_several_references_fit_only_if_all_of_them_do(quick: Run, model: Path, 
 def test_an_active_virtual_environment_is_the_one_that_is_checked(quick: Run, model: Path, bare: str) -> None:
     quick("register", str(model), "fraud")
     assert quick("verify-env", "fraud", VIRTUAL_ENV=bare).code == 3
+
+
+def test_a_model_that_is_not_there_hides_the_report_of_no_other(quick: Run, model: Path, bare: str) -> None:
+    quick("register", str(model), "fraud")
+    ran = quick("verify-env", "gone", "fraud", "--python", bare)
+    assert ran.code == 4
+    assert "does not fit fraud:1" in ran.out
+    assert ran.err.startswith("error: gone could not be checked: there is no model gone in ")
+    assert ran.err.count("error: ") == 1
+    fixed = quick("verify-env", "gone", "fraud", "--fix-command")
+    assert (fixed.code, fixed.out) == (4, "")
+    assert "There is nothing to put right.\nerror: gone could not be checked" in fixed.err
+
+
+def test_of_several_models_that_cannot_be_checked_the_first_gives_the_exit_code(quick: Run, model: Path) -> None:
+    quick("register", str(model), "fraud")
+    ran = quick("verify-env", "fraud:x:y", "fraud:7", "fraud")
+    assert ran.code == 2
+    assert ran.err.count("error: fraud:") == 2
+    assert "fits fraud:1" in ran.out
+
+
+def test_a_damaged_manifest_hides_the_report_of_no_other(quick: Run, pulled: Path) -> None:
+    whole = Path(shutil.copytree(pulled, "whole/1"))
+    pulled.joinpath("modelreg.yaml").write_text("damaged")
+    ran = quick("verify-env", str(pulled), str(whole), "--json")
+    assert ran.code == 6
+    document = json.loads(ran.out)
+    assert document["fits"] is False
+    assert [result["fits"] for result in document["results"]] == [True]
+    (failure,) = document["failures"]
+    assert (failure["reference"], failure["exit_code"]) == (str(pulled), 6)
+    assert failure["message"] in ran.err
+
+
+def test_a_registry_that_cannot_be_reached_is_asked_once_and_hides_no_pulled_manifest(quick: Run, pulled: Path) -> None:
+    nobody = bucket_servers.s3_environ(f"http://127.0.0.1:{bucket_servers.free_ports(1)[0]}")
+    ran = quick("verify-env", "a:1", "b:1", str(pulled), "--registry", "s3://nowhere/x", AWS_MAX_ATTEMPTS="1", **nobody)
+    assert ran.code == 8
+    assert "fits fraud:1" in ran.out
+    assert "error: a:1, b:1 could not be checked: " in ran.err
+
+
+def test_a_lock_that_is_not_there_is_said_once_for_all_models(quick: Run, model: Path) -> None:
+    quick("register", str(model), "fraud")
+    ran = quick("verify-env", "fraud", "fraud:1", "--lock", "none.txt")
+    assert (ran.code, ran.out, ran.err.count("error: ")) == (4, "", 1)

@@ -10,8 +10,9 @@ import pytest
 from conftest import Run
 from environments import add, make_place
 
-from modelreg import Capture, Package, Registry
+from modelreg import Capture, NotFoundError, Package, Registry
 from modelreg.cli.report import Form, print_reports
+from modelreg.cli.targets import Failure, Wanted
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.registry.verify import EnvironmentReport
 
@@ -28,8 +29,13 @@ def report(beside: Registry, model: Path, captured: Capture) -> EnvironmentRepor
     return beside.verify_env("fraud", environment=captured._replace(environment=found))
 
 
-def _printed(capsys: pytest.CaptureFixture[str], reports: Sequence[EnvironmentReport], form: Form) -> str:
-    print_reports(reports, form)
+def _printed(
+    capsys: pytest.CaptureFixture[str],
+    reports: Sequence[EnvironmentReport],
+    form: Form,
+    failures: Sequence[Failure] = (),
+) -> str:
+    print_reports(reports, form, failures)
     return capsys.readouterr().out
 
 
@@ -173,13 +179,39 @@ def test_json_is_as_it_is_described(report: EnvironmentReport, capsys: pytest.Ca
     described = Path(__file__).parent.parent.joinpath("docs", "verify-env.md").read_text(encoding="utf-8")
     table = described[described.index("**Scripts** read") :]
     (result,) = document["results"]
-    for field in ("format", "fits", *result):
+    for field in (*document.keys() - {"results"}, *result):
         assert re.search(rf"`(results\[\])?\.?{field}(\[\])?`", table), field
     for field in result["findings"][0]:
         assert f"`{field}`" in table, field
     assert (document["format"], document["fits"]) == (1, False)
     assert result["counts"] == {"error": 1, "unchecked": 0, "warning": 1, "info": 1}
     assert (result["policy"], result["group"], result["compared"], result["roles"]) == ("exact", None, 3, {"pinned": 3})
+
+
+FAILED = (Failure(Wanted("gone:1", ("pyproject.toml", 7)), NotFoundError(f"there is no model gone {HOSTILE}")),)
+
+
+def test_a_model_that_could_not_be_checked_stands_in_every_document(
+    report: EnvironmentReport, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitting = _with(report)
+    root = ET.fromstring(_printed(capsys, [fitting], Form.JUNIT, FAILED))
+    fits, fails = root.findall("testsuite")
+    assert (fits.get("failures"), fits.get("errors")) == ("0", "0")
+    assert (fails.get("name"), fails.get("tests"), fails.get("errors")) == ("gone:1", "1", "1")
+    (error,) = fails.findall("testcase/error")
+    assert str(error.get("message")).startswith("there is no model gone")
+    document = json.loads(_printed(capsys, [fitting], Form.JSON, FAILED))
+    assert (document["fits"], len(document["results"])) == (False, 1)
+    assert (document["failures"][0]["reference"], document["failures"][0]["exit_code"]) == ("gone:1", 4)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    out = _printed(capsys, [fitting], Form.GITHUB, FAILED)
+    (command,) = [line for line in out.splitlines() if line.startswith("::")]
+    assert command.startswith(
+        "::error title=gone%3A1 could not be checked,file=pyproject.toml,line=7::there is no model"
+    )
+    summary = tmp_path.joinpath("summary.md").read_text(encoding="utf-8")
+    assert summary.startswith("### gone:1 ❌ could not be checked\n\nthere is no model gone ")
 
 
 def test_the_line_of_pyproject_that_asks_for_a_check_is_named(run: Run, model: Path) -> None:

@@ -11,6 +11,7 @@ from modelreg.environment.fix import Fix, Place, fix
 from modelreg.errors import UsageError
 
 if TYPE_CHECKING:
+    from modelreg.cli.targets import Failure
     from modelreg.environment.capture import Capture
     from modelreg.registry.verify import EnvironmentReport
 
@@ -28,18 +29,22 @@ def fix_of(reports: "Sequence[EnvironmentReport]") -> Fix:
     return fix(differences, _place(captured, captured.interpreter))
 
 
-def print_fix(reports: "Sequence[EnvironmentReport]", form: Form) -> None:
+def print_fix(reports: "Sequence[EnvironmentReport]", form: Form, failures: "Sequence[Failure]" = ()) -> None:
     """Print the command to stdout, quoted for the system's shell, and what it does not put right to stderr.
 
-    form: JSON puts both into the document of the reports.
+    form: JSON puts both into the document of the reports. failures: models that the command does nothing for.
 
     Raises:
         UsageError: as `fix_of`.
     """
-    fix = fix_of(reports)
+    fix = fix_of(reports) if reports else None
     if form is Form.JSON:
-        print_reports(reports, form, fix=fix)
-        return
+        print_reports(reports, form, failures, fix=fix)
+    elif fix is not None:
+        _print(fix)
+
+
+def _print(fix: Fix) -> None:
     for remark in fix.remarks:
         say(remark)
     if fix.command:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from modelreg.cli.checked import Checked
 from modelreg.cli.output import say_seen
-from modelreg.errors import UsageError
+from modelreg.errors import ModelregError, StoreError, UsageError
 from modelreg.paths import MANIFEST
 from modelreg.registry import Registry
-from modelreg.settings import project_exceptions, project_line, project_models
+from modelreg.settings import is_offline, project_exceptions, project_line, project_models
 
 if TYPE_CHECKING:
     from modelreg.environment.policy import Terms
@@ -19,11 +19,30 @@ if TYPE_CHECKING:
     from modelreg.registry.verify import EnvironmentReport, Found
 
 
-def reports(references: list[str], checked: Checked, registry: str | None, terms: "Terms") -> "list[EnvironmentReport]":
+class Wanted(NamedTuple):
+    """A model to check. where: the file and the line that ask for it."""
+
+    reference: str
+    where: tuple[str, int] | None = None
+
+
+class Failure(NamedTuple):
+    """A model that could not be checked, and why."""
+
+    wanted: Wanted
+    error: ModelregError
+
+
+def reports(
+    references: list[str], checked: Checked, registry: str | None, terms: "Terms"
+) -> "tuple[list[EnvironmentReport], list[Failure]]":
     """Check each model that is named, or else found, against one environment, a lock, or the image that it names.
+
+    A model that cannot be checked keeps none of the others from being checked.
 
     Raises:
         UsageError: there is nothing to check.
+        ModelregError: what is checked, the same for every model, cannot be read.
     """
     from modelreg.registry.verify import is_path
 
@@ -34,12 +53,25 @@ def reports(references: list[str], checked: Checked, registry: str | None, terms
             f"in pyproject.toml, or run it where a {MANIFEST} was pulled"
         )
     captured = cache(checked.capture)
-    found = []
+    found: list[EnvironmentReport] = []
+    failures: list[Failure] = []
+    unreachable: StoreError | None = None
     for one in wanted:
         report = _pulled if is_path(one.reference) else _registered
-        made = report(one.reference, checked, captured, registry, terms)
-        found.append(made if checked.lock is not None else made._replace(where=one.where))
-    return found
+        try:
+            if unreachable is not None and report is _registered:
+                raise unreachable  # to be told so once more takes as long as it took to find out
+            made = report(one.reference, checked, captured, registry, terms)
+        except ModelregError as error:
+            asked = captured.cache_info()
+            if asked.misses > asked.currsize:
+                raise
+            if isinstance(error, StoreError) and not is_offline():
+                unreachable = error
+            failures.append(Failure(one, error))
+        else:
+            found.append(made if checked.lock is not None else made._replace(where=one.where))
+    return found, failures
 
 
 def _pulled(
@@ -85,13 +117,6 @@ def terms(policy: str, group: str | None, *, allow_unchecked: bool = False, deep
 
     agreed = Policy.parse(policy, read_waivers(project_exceptions()))
     return todays(agreed, group, allow_unchecked=allow_unchecked, deep=deep)
-
-
-class Wanted(NamedTuple):
-    """A model to check. where: the file and the line that ask for it."""
-
-    reference: str
-    where: tuple[str, int] | None = None
 
 
 def _of_the_project() -> list[Wanted]:

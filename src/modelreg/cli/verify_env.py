@@ -95,15 +95,19 @@ def verify_env(
         agreed = terms(policy, group, allow_unchecked=allow_unchecked, deep=deep)
         with shown(quiet=quiet) as progress:
             checked = Checked(python, image, platform, progress, lock, asked)
-            found = reports(references or [], checked, registry, agreed)
+            found, failures = reports(references or [], checked, registry, agreed)
     form = Form.JSON if json else form
     if fix_command:
         from modelreg.cli.fixing import print_fix
 
-        print_fix(found, form)
+        print_fix(found, form, failures)
     else:
         from modelreg.cli.report import print_reports
 
-        print_reports(found, form, quiet=quiet)
+        print_reports(found, form, failures, quiet=quiet)
+    if failures:
+        from modelreg.cli.report import fail
+
+        fail(failures, of=len(found) + len(failures))
     if not all(report.fits for report in found):
         sys.exit(3)

@@ -14,6 +14,7 @@ from modelreg.cli.report.text import is_counted_only, summary
 from modelreg.environment.finding import Finding, Severity
 
 if TYPE_CHECKING:
+    from modelreg.cli.targets import Failure
     from modelreg.registry.verify import EnvironmentReport
 
 _SHOWN = 10
@@ -24,10 +25,12 @@ _MARKUP = re.compile(r"[\\|`*_\[\]~$]")
 _TOLD = (Severity.ERROR, Severity.UNCHECKED, Severity.WARNING)
 
 
-def annotate(reports: "Sequence[EnvironmentReport]") -> None:
+def annotate(reports: "Sequence[EnvironmentReport]", failures: "Sequence[Failure]" = ()) -> None:
     """Print annotations, and add the reports to the job's summary, where GITHUB_STEP_SUMMARY says where that is."""
     for level in ("error", "warning"):
         annotations = [one for report in reports for one in _annotations(report, level)]
+        if level == "error":
+            annotations[:0] = map(_failed, failures)
         for title, place, messages in _few(annotations):
             properties = "".join(f",{name}={_property(value)}" for name, value in place)
             print_raw(f"::{level} title={_property(title)}{properties}::{_message(messages)}")
@@ -37,7 +40,11 @@ def annotate(reports: "Sequence[EnvironmentReport]") -> None:
             print_raw(f"  {clean(line)}")
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
-        _add_summary(Path(path), "".join(map(_markdown, reports)))
+        told = (
+            f"### {_cell(wanted.reference)} ❌ could not be checked\n\n{_cell(str(error))}\n\n"
+            for wanted, error in failures
+        )
+        _add_summary(Path(path), "".join((*told, *map(_markdown, reports))))
 
 
 Place = tuple[tuple[str, str], ...]
@@ -55,8 +62,16 @@ def _annotations(report: "EnvironmentReport", level: str) -> Iterator[Annotation
         yield title, place, messages
 
 
+def _failed(failure: "Failure") -> Annotation:
+    wanted, error = failure
+    return f"{wanted.reference} could not be checked", _at(wanted.where), [str(error)]
+
+
 def _place(report: "EnvironmentReport", finding: Finding) -> Place:
-    where = report.lines.get(finding.subject) or report.where
+    return _at(report.lines.get(finding.subject) or report.where)
+
+
+def _at(where: tuple[str, int] | None) -> Place:
     return () if where is None else (("file", where[0]), ("line", str(where[1])))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from modelreg.environment.finding import Severity
 
 if TYPE_CHECKING:
+    from modelreg.cli.targets import Failure
     from modelreg.environment.fix import Fix
     from modelreg.registry.verify import EnvironmentReport
 
@@ -14,10 +15,19 @@ VERSION = 1
 """The version of the document. It rises when a field is removed or changes its meaning, not when one is added."""
 
 
-def document(reports: "Sequence[EnvironmentReport]", fix: "Fix | None" = None) -> dict[str, object]:
-    """Return the reports as one document; fix: the command that puts the environment right."""
-    fits = all(report.fits for report in reports)
-    mapping = {"format": VERSION, "fits": fits, "results": [_result(report) for report in reports]}
+def document(
+    reports: "Sequence[EnvironmentReport]", failures: "Sequence[Failure]" = (), fix: "Fix | None" = None
+) -> dict[str, object]:
+    """Return the reports as one document, with what could not be checked; fix: the command that puts things right."""
+    mapping: dict[str, object] = {
+        "format": VERSION,
+        "fits": not failures and all(report.fits for report in reports),
+        "results": [_result(report) for report in reports],
+        "failures": [
+            {"reference": wanted.reference, "exit_code": error.exit_code, "message": str(error)}
+            for wanted, error in failures
+        ],
+    }
     return mapping | ({"fix": {"command": list(fix.command), "remarks": list(fix.remarks)}} if fix else {})
 
 

@@ -11,16 +11,25 @@ from modelreg.cli.output import clean
 from modelreg.environment.finding import Finding
 
 if TYPE_CHECKING:
+    from modelreg.cli.targets import Failure
     from modelreg.registry.verify import EnvironmentReport
 
 _ALWAYS = ("python", "platform")
 
 
-def suites(reports: "Sequence[EnvironmentReport]") -> str:
-    """Return one suite a version, with one case for Python, the platform and each package that was compared."""
+def suites(reports: "Sequence[EnvironmentReport]", failures: "Sequence[Failure]" = ()) -> str:
+    """Return one suite a version, with one case for Python, the platform and each package that was compared.
+
+    A model that could not be checked is a suite of one case with an error.
+    """
     root = ET.Element("testsuites", name="modelreg verify-env")
     for report in reports:
         root.append(_suite(report))
+    for wanted, error in failures:
+        reference = clean(wanted.reference)
+        suite = ET.SubElement(root, "testsuite", name=reference, tests="1", failures="0", errors="1", skipped="0")
+        case = ET.SubElement(suite, "testcase", classname=reference, name="verify-env")
+        ET.SubElement(case, "error", message=clean(str(error)), type=type(error).__name__)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True)
 
