@@ -131,6 +131,42 @@ def test_a_folder_of_several_formats_needs_what_reads_each(beside: Registry, cap
     assert beside.register(folder, "fraud", capture=installed).version.record.roles is None
 
 
+SOURCE = b"""
+import json, ours.model as model
+from . import unused
+from features import clean
+def serve():
+    try:
+        import notinstalled
+    except ImportError:
+        from joblib import load
+"""
+
+
+def test_what_sources_in_a_model_s_folder_import_is_needed(beside: Registry, captured: Capture, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.joinpath("code").mkdir(parents=True)
+    features = Package("features", "1", requires=())
+    installed = with_places(captured, tmp_path / "site", *OURS, Package("safetensors", "1", requires=()), features)
+    folder.joinpath("m.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    folder.joinpath("code/features.py").write_bytes(b"def clean( is no Python")
+    record = beside.register(folder, "fraud", capture=installed).version.record
+    assert (record.imports, record.roles) == (None, Roles(("numpy", "safetensors")))
+    folder.joinpath("code/handler.py").write_bytes(SOURCE)
+    record = beside.register(folder, "fraud", capture=installed).version.record
+    assert record.roles == Roles(("joblib", "numpy", "ours", "safetensors"))
+    assert record.imports is not None
+    assert record.imports.packages == {"joblib": "joblib", "ours.model": "ours"}
+    folder.joinpath("m.pkl").write_bytes(pickle.dumps({"weights": [1]}))
+    assert beside.register(folder, "fraud", capture=installed).version.record.roles is None
+    folder.joinpath("m.pkl").unlink()
+    folder.joinpath("m.json").write_bytes(b'{"learner":{},"version":[3,2,0]}')
+    record = beside.register(folder, "fraud", capture=installed).version.record
+    assert record.roles == Roles(("joblib", "numpy", "ours", "safetensors", "xgboost-cpu"))
+    folder.joinpath("m.unknown").write_bytes(b"\0")
+    assert beside.register(folder, "fraud", capture=installed).version.record.roles == record.roles
+
+
 @pytest.mark.parametrize(("name", "data", "expected"), ROLES.values(), ids=ROLES)
 def test_roles_are_known_only_where_all_that_loading_needs_is(
     beside: Registry, captured: Capture, tmp_path: Path, name: str, data: bytes, expected: tuple[str, ...] | None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelreg.files import SourceFile, pieces
-from modelreg.imports import reader
+from modelreg.imports import reader, source
 from modelreg.records import Imports
 
 MEMORY = 4 * 1024**3
@@ -27,7 +27,7 @@ _STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 class Scan(NamedTuple):
-    """What was found in files. inner: the modules that functions which travel in them import when they are called.
+    """What was found in files. inner: the modules that code which travels with them imports: functions, and sources.
 
     imports: None where none of them is a pickle, or says anything.
     """
@@ -47,6 +47,9 @@ def scan(files: Sequence[SourceFile]) -> Scan:
     inner: set[str] = set()
     complete, silent = True, True
     for file in files:
+        if file.location.suffix == ".py":
+            inner.update(map(_plain, _imported(file, files)))
+            continue
         is_pickle = _may_be_pickle(file)
         ended = not is_pickle
         for kind, *finding in _read(file.location) if is_pickle else _described(file.location):
@@ -60,7 +63,7 @@ def scan(files: Sequence[SourceFile]) -> Scan:
             ended = ended or kind == "end"
         complete, silent = complete and ended, silent and not is_pickle
     if silent:
-        return Scan(None)
+        return Scan(None, frozenset(inner))
     sorted_names = {module: tuple(sorted(names[module])) for module in sorted(names)}
     return Scan(Imports(sorted_names, versions, complete), frozenset(inner))
 
@@ -70,6 +73,15 @@ def _may_be_pickle(file: SourceFile) -> bool:
         return True
     start = next(pieces(file.location), b"")
     return start[:2] in _STARTS or (start[:6] == _NUMPY and _OBJECTS in start[:_HEADER])
+
+
+def _imported(file: SourceFile, files: Sequence[SourceFile]) -> Iterator[str]:
+    """Yield what a source imports, but for what lies beside it."""
+    if file.size > source.LARGEST:
+        return
+    beside = {part for one in files for part in one.path.removesuffix(".py").split("/")}
+    modules = source.imported(b"".join(pieces(file.location)))
+    yield from (module for module in islice(modules, MOST) if module.partition(".")[0] not in beside)
 
 
 def _described(location: Path) -> Iterator[tuple[str, ...]]:

@@ -76,19 +76,26 @@ def _provided(
 ) -> tuple[Imports | None, frozenset[str] | None]:
     """Say of each import which package provides it, and return these packages; None where not all of them are known.
 
-    A module that nothing provides, such as the script that made the model, may need anything. Of those that functions
-    in the file import when they are called, what is not installed was not needed.
+    A module that nothing provides, such as the script that made the model, may need anything. Of those that code which
+    travels with the files imports, what is not installed was not needed.
     """
-    if imports is None or not captured.places:
+    if (imports is None and not inner) or not captured.places:
         return imports, None
     # Imported here: many models are no pickles.
     from modelreg.environment.providers import find_providers
 
     called = find_providers(inner, captured.places).packages if inner else {}
-    imports = imports._replace(names=dict(sorted({**dict.fromkeys(called, ()), **imports.names}.items())))
-    providers = find_providers(imports.names, captured.places)
-    told = imports._replace(packages=providers.packages, missing=providers.missing)
-    known = imports.complete and not providers.missing
+    # What is taken out of a module that is provided, as joblib.load, need not be a module.
+    called = {module: owner for module, owner in called.items() if module.rpartition(".")[0] not in called}
+    if imports is None and not called:
+        return None, None
+    own, versions, complete, *_ = imports or Imports({}, {}, complete=True)
+    names = {**dict.fromkeys(called, ()), **own}
+    providers = find_providers(names, captured.places)
+    told = Imports(dict(sorted(names.items())), versions, complete, providers.packages, providers.missing)
+    # Code beside plain data, as a script that trains, need not be all that something is done with it by.
+    is_plain = imports is not None and (own or not versions) and providers.packages.keys().isdisjoint(own)
+    known = complete and not providers.missing and not is_plain
     return told, providers.owners if known else None
 
 
