@@ -49,6 +49,7 @@ class PulledManifest(NamedTuple):
     imports: Imports | None = None
     groups: Mapping[str, Group] | None = None
     roles: Roles | None = None
+    cpu: tuple[str, ...] | None = None
 
     @property
     def reference(self) -> str:
@@ -98,6 +99,7 @@ class PulledManifest(NamedTuple):
             record.imports,
             record.groups,
             record.roles,
+            record.capture.cpu,
         )
 
     @classmethod
@@ -119,7 +121,7 @@ class PulledManifest(NamedTuple):
             raise fields.damage("model", "is no name of a model") from None
         told = (fields.text("model"), fields.integer("version"), fields.digest("record"), fields.time("created"))
         record = _version_record(fields, files)
-        needed = (record.imports, record.groups, record.roles) if record else (None, None, None)
+        needed = (record.imports, record.groups, record.roles, record.capture.cpu) if record else ()
         return cls(*told, files, environment, fields.optional("images", read_images) or {}, *needed)
 
 

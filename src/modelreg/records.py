@@ -154,12 +154,14 @@ class CaptureNote(NamedTuple):
     """How the environment was read: by which tool, from what kind of environment, and what was odd.
 
     paths: what added to `sys.path`: `pythonpath`, `user-site`, `system-site`, `pth`; None is unknown.
+    cpu: the extensions of the processor by which numerical libraries choose their code; None is unknown.
     """
 
     tool: str
     interpreter: str
     remarks: tuple[str, ...] = ()
     paths: tuple[str, ...] | None = None
+    cpu: tuple[str, ...] | None = None
 
 
 class Source(NamedTuple):
@@ -332,7 +334,11 @@ def _summary(fields: Fields) -> EnvironmentSummary:
 
 def _capture(fields: Fields) -> CaptureNote:
     return CaptureNote(
-        fields.text("tool"), fields.text("interpreter"), fields.texts("remarks"), fields.optional_texts("paths")
+        fields.text("tool"),
+        fields.text("interpreter"),
+        fields.texts("remarks"),
+        fields.optional_texts("paths"),
+        fields.optional_texts("cpu"),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from modelreg.digest import sha256_of
 from modelreg.environment import probe
+from modelreg.environment.cpu import extensions
 from modelreg.environment.distribution import Duplicate, read_distributions
 from modelreg.environment.interpreter import Asked, Interpreter, is_running_one
 from modelreg.environment.record import Environment, Origin, Package, Platform, Python
@@ -19,7 +20,7 @@ class Capture(NamedTuple):
 
     kind: `venv`, `conda` or `system`. paths: what added to `sys.path`, as in `CaptureNote`; None is unknown.
     duplicates: distributions that another one of the same name, earlier on the path, hides. unplaced: the packages of
-    which it cannot be told where they came from, by name.
+    which it cannot be told where they came from, by name. cpu: as in `CaptureNote`.
     Of this machine, and never recorded: prefix, where the environment lies; interpreter, what was asked;
     places, the folder or file of each package's metadata, by name; search, its `sys.path`; editable, the folder that
     each editable package is imported from, by name; loaded, in the running process, what of the standard library it has
@@ -38,6 +39,7 @@ class Capture(NamedTuple):
     search: tuple[str, ...] = ()
     editable: Mapping[str, str] = {}
     unplaced: frozenset[str] = frozenset()
+    cpu: tuple[str, ...] | None = None
     loaded: frozenset[str] = frozenset()
     stray: Mapping[str, str] = {}
 
@@ -164,6 +166,7 @@ def _made_of(facts: Mapping[str, Any], interpreter: Path, *, whole: bool) -> Cap
         search=tuple(facts["search"]),
         editable=found.editable,
         unplaced=found.unplaced,
+        cpu=extensions(),
     )
 
 

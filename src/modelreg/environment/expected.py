@@ -22,7 +22,10 @@ class Pin(NamedTuple):
 
 
 class Expected:
-    """An environment, and what the version record says of its packages; None where it says nothing."""
+    """An environment, and what the version record says of its packages; None where it says nothing.
+
+    cpu: the extensions of the processor that it was captured on; None where they are not known.
+    """
 
     def __init__(
         self,
@@ -30,8 +33,10 @@ class Expected:
         imports: Imports | None = None,
         groups: Mapping[str, Group] | None = None,
         roles: Roles | None = None,
+        cpu: tuple[str, ...] | None = None,
     ) -> None:
         self.environment = environment
+        self.cpu = cpu
         self.imports = imports
         self.groups = groups
         self.roles = roles

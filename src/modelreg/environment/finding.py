@@ -94,6 +94,7 @@ SENTENCES: Mapping[str, str] = {
     "abi": "the interpreter takes extension modules for {found}; the model wants {wanted}",
     "system": "the system is {found}; the model wants {wanted}",
     "machine": "the machine is {found}; the model wants {wanted}",
+    "cpu": "the CPU {found}, other than where the model was made, so the last digits of numbers may differ",
     "libc": "the C library is {found}; the model wants {wanted} or newer",
     "file": "{subject} is not locked to the file that the model was installed with, sha256 {wanted}",
     "locked-python": "the lock is for Python {found}; the model wants {wanted}",

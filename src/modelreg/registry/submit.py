@@ -65,7 +65,7 @@ def submission(
         actor(),
         Artifact("", "", files.size, len(files.files), files.layout, form),
         summary(captured.environment),
-        CaptureNote(f"modelreg {__version__}", captured.kind, remarks, captured.paths),
+        CaptureNote(f"modelreg {__version__}", captured.kind, remarks, captured.paths, captured.cpu),
         source,
         checked_text("description", description),
         checked_pairs("tag", tags),

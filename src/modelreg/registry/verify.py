@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import Comparison, compare, excused
+from modelreg.environment.cpu import compare_cpu
 from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms
@@ -82,7 +83,7 @@ def verify_version(
         UsageError: the version has no such group as `terms` name.
     """
     wanted, record = environment_of(version), version.record
-    expected = Expected(wanted, record.imports, record.groups, record.roles)
+    expected = Expected(wanted, record.imports, record.groups, record.roles, record.capture.cpu)
     expected.pins(expected.group(terms.group if terms else None))
     report = check(version.reference, expected, found() if callable(found) else found, terms)
     differing = {finding.subject for finding in report.findings if finding.is_pin}
@@ -108,7 +109,7 @@ def verify_pulled(manifest: "PulledManifest", found: "Found", terms: Terms | Non
     Raises:
         UsageError: the version has no such group as `terms` name.
     """
-    expected = Expected(manifest.environment, manifest.imports, manifest.groups, manifest.roles)
+    expected = Expected(manifest.environment, manifest.imports, manifest.groups, manifest.roles, manifest.cpu)
     report = check(manifest.reference, expected, found, terms)
     said = _said(manifest.reference, manifest.created)
     dated = _dated(report, {finding.subject: said for finding in report.findings if finding.is_pin})
@@ -150,7 +151,7 @@ def check(reference: str, expected: Expected, found: "Found", terms: Terms | Non
     environment = _whole(expected, found, terms)
     comparison = compare(expected, environment, terms, found.duplicates, unplaced=found.unplaced, own=_own(found))
     more = [*hidden_findings(expected, found, comparison), *_library_findings(expected, found, terms)]
-    more += unprovided_findings(expected.imports, found, comparison.findings)
+    more += [*unprovided_findings(expected.imports, found, comparison.findings), *compare_cpu(expected.cpu, found.cpu)]
     comparison = comparison.with_findings(excused(more, terms))
     for look in (code_findings, file_findings, emptied_findings):
         comparison = comparison.with_findings(look(expected, found, terms, comparison.findings))
