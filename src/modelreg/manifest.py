@@ -63,6 +63,10 @@ class Manifest(NamedTuple):
             "version_record": record.decode(),
         }
 
+    def to_text(self) -> str:
+        """Return what people read of `modelreg.yaml`, without what it repeats for verify-env."""
+        return self.to_yaml().partition(_EXPLAINED["environment_digest"])[0]
+
     def to_yaml(self) -> str:
         """Return `modelreg.yaml`."""
         version = self.version

@@ -1,5 +1,7 @@
 """modelreg show."""
 
+import sys
+
 from modelreg.cli.options import AtOption, JsonOption, QuietOption, ReferenceArgument, RegistryOption
 from modelreg.cli.output import print_json, print_raw, say_seen
 
@@ -13,7 +15,8 @@ def show(
 ) -> None:
     """Print the manifest of a version, as YAML.
 
-    It says what was registered, by whom, from where, and with which environment.
+    It says what was registered, by whom, from where, and with which environment. On a terminal, what it repeats for
+    verify-env is left out.
 
     Example: modelreg show fraud:3
     """
@@ -32,4 +35,4 @@ def show(
     else:
         if version.aliases:
             print_raw(f"# Aliases: {', '.join(version.aliases)}.")
-        print_raw(manifest.to_yaml(), end="")
+        print_raw(manifest.to_text() if sys.stdout.isatty() else manifest.to_yaml(), end="")
