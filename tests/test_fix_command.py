@@ -6,7 +6,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from conftest import Run
@@ -119,6 +121,14 @@ def test_models_that_contradict_each_other_are_told_apart() -> None:
 
 
 # Run, and verified again
+
+
+class Drifted(NamedTuple):
+    """An environment, what installs a requirement there, and the variables with which the command is run."""
+
+    place: Place
+    install: Callable[[str], None]
+    environ: dict[str, str]
 
 
 @pytest.fixture
@@ -269,5 +279,56 @@ def test_what_hides_a_package_has_to_go_and_only_what_is_wrong_below_it_is_insta
         environ = {**os.environ, "PATH": f"{uv.parent}{os.pathsep}{os.environ['PATH']}"}
         environ |= {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels)}
         subprocess.run(ran.out, shell=True, env=environ, check=True, capture_output=True)
+    again = quick(*arguments)
+    assert again.code == 0, again.out
+
+
+@pytest.fixture(params=["pip", "uv"])
+def drifted(request: pytest.FixtureRequest, quick: Run, wheels: Path, tmp_path: Path, uv: Path) -> Drifted:
+    """An environment of pip's or uv's with alpha 1.0, which a model was made in, and what puts something else there."""
+    model = tmp_path / "model.pkl"
+    model.write_bytes(b"N.")
+    place = Place(tmp_path / "venv")
+    if request.param == "pip":
+        subprocess.run([sys.executable, "-m", "venv", place.folder], check=True)
+    else:
+        subprocess.run([uv, "venv", "-q", "-p", sys.executable, place.folder], check=True)
+    path = f"{uv.parent}{os.pathsep}{os.environ['PATH']}"
+    only = {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.as_uri()}
+
+    def install(requirement: str) -> None:
+        command = (str(uv), "pip", "install", "-q", "--no-index", "-f", str(wheels), "-p", str(place.python))
+        subprocess.run([*command, requirement], check=True, capture_output=True)
+
+    install("alpha===1.0")
+    assert quick("register", str(model), "fraud", "--python", str(place.folder)).code == 0
+    return Drifted(place, install, {**os.environ, **only, "PATH": path})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the line is quoted for a POSIX shell")
+def test_a_label_that_the_model_s_package_has_not_is_replaced(drifted: Drifted, wheels: Path, quick: Run) -> None:
+    make_wheel(wheels, "alpha", "1.0+cpu")
+    drifted.install("alpha===1.0+cpu")
+    arguments = ("verify-env", "fraud", "--python", str(drifted.place.folder))
+    line = quick(*arguments, "--fix-command").out
+    assert line.endswith(" alpha===1.0\n")
+    subprocess.run(line, shell=True, env=drifted.environ, check=True, capture_output=True)
+    again = quick(*arguments)
+    assert again.code == 0, again.out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the line is quoted for a POSIX shell")
+def test_what_no_installer_can_remove_is_left_out_and_it_is_said_what_to_delete(drifted: Drifted, quick: Run) -> None:
+    drifted.install("alpha==3.0")
+    info = drifted.place.site / "alpha-3.0.dist-info"
+    info.joinpath("RECORD").unlink()
+    arguments = ("verify-env", "fraud", "--python", str(drifted.place.folder))
+    ran = quick(*arguments, "--fix-command")
+    assert (ran.code, ran.out) == (3, "")
+    assert f"cannot remove alpha 3.0, which has no RECORD; delete {info} and run this again" in ran.err
+    shutil.rmtree(info)
+    line = quick(*arguments, "--fix-command").out
+    assert line.endswith(" alpha==1.0\n")
+    subprocess.run(line, shell=True, env=drifted.environ, check=True, capture_output=True)
     again = quick(*arguments)
     assert again.code == 0, again.out

@@ -74,7 +74,21 @@ def _place(captured: "Capture", interpreter: Path) -> Place:
     first = ahead_of_library(captured.search)
     ahead = {name: folder for name, folder in folders.items() if folder in first}
     has_pip = any(package.name == "pip" for package in captured.environment.packages)
-    return Place(str(interpreter), "pip" if has_pip and not _is_of_uv(Path(captured.prefix)) else "uv", ahead)
+    tool = "pip" if has_pip and not _is_of_uv(Path(captured.prefix)) else "uv"
+    return Place(str(interpreter), tool, ahead, _stuck(captured))
+
+
+def _stuck(captured: "Capture") -> dict[str, str]:
+    """Return the packages of the environment's own that have no list of their files, by name, with their metadata."""
+    own = f"{os.path.realpath(captured.prefix)}{os.sep}"
+    places = ((name, Path(place)) for name, place in captured.places.items())
+    return {
+        name: str(place)
+        for name, place in places
+        if (place.suffix == ".dist-info" and not place.joinpath("RECORD").exists())
+        or (place.suffix == ".egg-info" and place.is_file())
+        if f"{os.path.realpath(place)}".startswith(own)
+    }
 
 
 def _is_of_uv(prefix: Path) -> bool:

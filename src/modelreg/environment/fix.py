@@ -1,6 +1,6 @@
 """The one command that brings an environment to what a model wants. Pure: findings in, a command out."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from modelreg.environment.compare import same_version
@@ -34,12 +34,14 @@ class Place(NamedTuple):
     """Where the command is to install. tool: `pip`, its own, or `uv`. python: its interpreter.
 
     ahead: the packages that are imported from elsewhere whatever is installed, by name, with the folder that they lie
-    in, which stands before all that is the environment's own.
+    in, which stands before all that is the environment's own. stuck: those that no installer can remove, as nothing
+    says which files are theirs, by name, with their metadata.
     """
 
     python: str
     tool: str
     ahead: Mapping[str, str] = {}
+    stuck: Mapping[str, str] = {}
 
 
 class Fix(NamedTuple):
@@ -63,6 +65,7 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
     torn: set[str] = set()
     differences = list(differences)
     below = {one.subject: one.found or "" for one, _ in differences if one.kind == "shadowed"}
+    labelled = {one.subject for one, package in differences if package is not None and _is_labelled(one, package)}
     replaced = {(one.subject, one.found) for one, _ in differences if one.kind == "version"}
     for finding, package in differences:
         if not _is_to_fix(finding):
@@ -89,7 +92,14 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
     packages = [wanted[name] for name in sorted(wanted)]
     remarks |= dict.fromkeys(_needs(packages))
     again = any(kinds[package.name].isdisjoint(("missing", "version")) for package in packages)
-    return Fix(_command(packages, place, again=again), tuple(remarks))
+    return Fix(_command(packages, labelled, place, again=again), tuple(remarks))
+
+
+def _is_labelled(finding: Finding, wanted: Package) -> bool:
+    """Tell whether an installer would leave what it finds as it is: `==1.2` admits `1.2+cpu` (PEP 440)."""
+    public, label, _ = (finding.found or "").partition("+")
+    labelled = finding.kind == "version" and bool(label) and "+" not in wanted.version
+    return labelled and same_version(public, wanted.version)
 
 
 def _is_to_fix(finding: Finding) -> bool:
@@ -116,6 +126,15 @@ def _obstacle(finding: Finding, package: Package | None, place: Place) -> str | 
         commit = f", at commit {origin.commit}" if origin and origin.commit else ""
         kind = "an editable folder" if origin and origin.kind == "editable" else "a place that only its machine has"
         return f"{package.name} {package.version} was installed from {kind}{commit}; install it by hand"
+    return _staying(finding, package, place)
+
+
+def _staying(finding: Finding, package: Package, place: Place) -> str | None:
+    """Say why the installer cannot remove what it is to replace; None: it can."""
+    if finding.kind != "missing" and package.name in place.stuck:
+        there = place.stuck[package.name]
+        found = f"{package.name} {finding.found or package.version}"
+        return f"{place.tool} cannot remove {found}, which has no RECORD; delete {there} and run this again"
     if finding.kind == "duplicate" and place.tool == "pip":
         return f"{package.name} is there twice, and pip removes one of them; uninstall it twice, and run this again"
     return None
@@ -131,9 +150,16 @@ def _needs(packages: Iterable[Package]) -> Iterator[str]:
             yield f"{name} {package.version} has the label {label}, which PyPI has not; add its --index-url"
 
 
-def _command(packages: list[Package], place: Place, *, again: bool) -> tuple[str, ...]:
-    """Return the command as words. again: replace what is there at the same version, too."""
-    requirements = tuple(requirement for package in packages if (requirement := package.requirement))
+def _command(packages: list[Package], labelled: Collection[str], place: Place, *, again: bool) -> tuple[str, ...]:
+    """Return the command as words.
+
+    labelled: of these another local label is there. again: replace what is there at the same version, too.
+    """
+    requirements = tuple(
+        f"{package.name}==={package.version}" if package.name in labelled else requirement
+        for package in packages
+        if (requirement := package.requirement)
+    )
     if not requirements:
         return ()
     start: tuple[str, ...]
