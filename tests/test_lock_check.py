@@ -270,6 +270,26 @@ def test_a_finding_stands_on_its_line_of_the_lock_in_github(quick: Run, fraud: R
     assert "file=locks/serve.txt,line=3::numpy could not be checked" in ran.out
 
 
+@pytest.mark.parametrize("absolute", [False, True], ids=["by a relative path", "by an absolute path"])
+def test_github_is_told_a_file_s_path_from_the_root_of_the_repository(
+    run: Run, fraud: Registry, monkeypatch: pytest.MonkeyPatch, absolute: bool
+) -> None:
+    root = Path.cwd()
+    service = root / "services" / "fraud"
+    service.mkdir(parents=True)
+    lock = service / "requirements.txt"
+    lock.write_text("scikit-learn==1.4.2\n", encoding="utf-8")
+    elsewhere = root.parent / "elsewhere.txt"
+    elsewhere.write_text("scikit-learn==1.4.2\n", encoding="utf-8")
+    monkeypatch.chdir(service)
+    variables = {"MODELREG_REGISTRY": fraud.url, "GITHUB_WORKSPACE": str(root)}
+    path = lock if absolute else Path(lock.name)
+    ran = run("verify-env", "fraud", "--lock", str(path), "--format", "github", **variables)
+    assert "file=services/fraud/requirements.txt,line=1::joblib is not installed" in ran.out
+    ran = run("verify-env", "fraud", "--lock", str(elsewhere), "--format", "github", **variables)
+    assert f"file={elsewhere},line=1::joblib is not installed" in ran.out
+
+
 def test_json_and_a_pulled_manifest_take_a_lock_as_well(quick: Run, fraud: Registry) -> None:
     fraud.pull("fraud", "pulled")
     Path("requirements.txt").write_text(GOOD, encoding="utf-8")

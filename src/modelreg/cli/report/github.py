@@ -72,7 +72,16 @@ def _place(report: "EnvironmentReport", finding: Finding) -> Place:
 
 
 def _at(where: tuple[str, int] | None) -> Place:
-    return () if where is None else (("file", where[0]), ("line", str(where[1])))
+    return () if where is None else (("file", _in_repository(where[0])), ("line", str(where[1])))
+
+
+def _in_repository(path: str) -> str:
+    """Return a file's path as GitHub looks for it: from the repository's root, wherever the command runs."""
+    root = os.environ.get("GITHUB_WORKSPACE")
+    if not root:
+        return path
+    here, there = Path(path).resolve(), Path(root).resolve()
+    return here.relative_to(there).as_posix() if here.is_relative_to(there) else path
 
 
 def _few(annotations: list[Annotation]) -> list[Annotation]:
