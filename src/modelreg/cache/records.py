@@ -88,6 +88,10 @@ class RememberedStore:
         """Write as the store does."""
         return self._online().upload(key, source, progress, resume=resume)
 
+    def matches(self, key: str, file: Poured, source: Path | None) -> bool:
+        """Tell what lies at `key` as the store does."""
+        return self._online().matches(key, file, source)
+
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`, or those that were last seen there."""
         if self._offline:

@@ -22,7 +22,7 @@ def copy(
 
     Example: modelreg copy fraud:3 /shared/released --alias production
     """
-    from modelreg.cli.answers import registered_json
+    from modelreg.cli.answers import damage_warnings, registered_json
     from modelreg.cli.progress import shown
     from modelreg.registry import Registry
 
@@ -34,6 +34,8 @@ def copy(
         say(f"Copied {version} to {target} as {copied.version}.")
     elif not quiet:
         say(f"{target} has {version} already, as {copied.version}.")
+    for warning in () if quiet else damage_warnings(copied):
+        say(warning)
     if json:
         print_json(registered_json(copied))
     else:

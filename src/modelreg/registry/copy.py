@@ -53,7 +53,7 @@ def copy(
         registered = Registered(earlier, created=False, uploaded=False)
     _bring_annotations(target, version, registered.version, actor)
     copied = ModelReader(target, version.model).version(registered.version.number)
-    return Registered(copied, registered.created, registered.uploaded)
+    return registered._replace(version=copied)
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def _carrier(download: Download, reader: ModelReader) -> Iterator[Carrier]:
                 download._replace(progress=None).write([file], Path(folder))
             return target.upload(key, Path(folder, path), count)
 
-        if copier is None and find_holder(reader, manifest.tree, None) is None:
+        if copier is None and find_holder(reader, manifest.tree, None, {}).version is None:
             download.write(manifest.tree.files, Path(folder))
         yield Carrier(manifest.tree, bring)
 
