@@ -52,13 +52,12 @@ def pull(
     from modelreg.cli.progress import shown
     from modelreg.errors import UsageError
     from modelreg.registry import Registry
-    from modelreg.times import until
 
     if (python is not None or group is not None or policy != "exact") and not verify_env:
         raise UsageError("--python, --group and --policy say what to check, and how; add --verify-env")
     environment, agreed = _checked(python, policy, group) if verify_env else (None, None)
     opened = Registry.open(registry, cache=not no_cache)
-    version = opened.resolve(reference, at=until(at) if at else None)
+    version = opened.resolve(reference, at=at)
     with shown(quiet=quiet) as progress:
         pulled = opened.pull(
             version,

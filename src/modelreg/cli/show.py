@@ -18,10 +18,9 @@ def show(
     Example: modelreg show fraud:3
     """
     from modelreg.registry import Registry
-    from modelreg.times import until
 
     opened = Registry.open(registry)
-    version = opened.resolve(reference, at=until(at) if at else None)
+    version = opened.resolve(reference, at=at)
     if quiet:
         print_raw(version.reference)
         return

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from modelreg.registry.verify import EnvironmentReport, Found
 
 
-def reports(references: list[str], checked: Checked, registry: str | None, terms: "Terms") -> "list[EnvironmentReport]":
+def reports(
+    references: list[str], checked: Checked, registry: str | None, terms: "Terms", at: str | None = None
+) -> "list[EnvironmentReport]":
     """Check each model that is named, or else found, against one environment, a lock, or the image that it names.
 
+    at: the versions that aliases pointed at then.
+
     Raises:
-        UsageError: there is nothing to check.
+        UsageError: there is nothing to check, or `at` is given for what is the same version at any time.
     """
     from modelreg.registry.verify import is_path
 
@@ -33,18 +37,31 @@ def reports(references: list[str], checked: Checked, registry: str | None, terms
             "nothing to check: name a version (modelreg verify-env fraud:3), list models under [tool.modelreg.models] "
             f"in pyproject.toml, or run it where a {MANIFEST} was pulled"
         )
+    pulled = [one.reference for one in wanted if is_path(one.reference)]
+    if at is not None and pulled:
+        raise UsageError(
+            f"{pulled[0]} was pulled, and is the same version at any time; ask for an alias, as in fraud@production"
+        )
     captured = cache(checked.capture)
     found = []
     for one in wanted:
-        report = _pulled if is_path(one.reference) else _registered
-        made = report(one.reference, checked, captured, registry, terms)
+        if one.reference in pulled:
+            made = _pulled(one.reference, checked, captured, terms)
+        else:
+            made = _registered(InRegistry(one.reference, registry, at), checked, captured, terms)
         found.append(made if checked.lock is not None else made._replace(where=one.where))
     return found
 
 
-def _pulled(
-    path: str, checked: Checked, captured: "Callable[[], Found]", _: str | None, terms: "Terms"
-) -> "EnvironmentReport":
+class InRegistry(NamedTuple):
+    """A version that a registry is asked for. at: the one that its alias pointed at then."""
+
+    reference: str
+    registry: str | None
+    at: str | None
+
+
+def _pulled(path: str, checked: Checked, captured: "Callable[[], Found]", terms: "Terms") -> "EnvironmentReport":
     from modelreg.registry.verify import read_pulled, verify_pulled
 
     manifest = read_pulled(Path(path))
@@ -55,10 +72,10 @@ def _pulled(
 
 
 def _registered(
-    reference: str, checked: Checked, captured: "Callable[[], Found]", registry: str | None, terms: "Terms"
+    asked: InRegistry, checked: Checked, captured: "Callable[[], Found]", terms: "Terms"
 ) -> "EnvironmentReport":
-    opened = Registry.open(registry)
-    version = opened.resolve(reference)
+    opened = Registry.open(asked.registry)
+    version = opened.resolve(asked.reference, at=asked.at)
     found: Found | Callable[[], Found] = captured
     if checked.is_recorded:
         found, terms = checked.recorded(version.images, version.reference, version.record.groups, terms)
@@ -70,7 +87,7 @@ def _registered(
         allow_unchecked=terms.allow_unchecked,
         deep=terms.deep,
     )
-    say_seen(opened.last_seen, reference)
+    say_seen(opened.last_seen, asked.reference)
     return report
 
 
