@@ -351,6 +351,41 @@ def test_offline_nothing_is_asked_that_was_not_seen_and_nothing_is_written(
         offline.set_alias("fraud:1", "production")
 
 
+@pytest.fixture
+def many(distant: DistantStore, saved_model: Path, captured: Capture) -> DistantStore:
+    """The same with more versions than are read without the records that are kept: fraud:1 to fraud:25."""
+    for _ in range(24):
+        Registry(distant).register(saved_model, "fraud", capture=captured)
+    return distant
+
+
+@pytest.mark.parametrize("number", [1, 13, 25])
+def test_offline_a_version_that_was_pulled_by_its_digest_is_pulled_by_it_again(many: DistantStore, number: int) -> None:
+    digest = Registry(many).resolve(f"fraud:{number}").digest
+    assert len(with_cache(many).versions("fraud")) == 25  # from now on their records are in the cache, to be listed
+    reference = f"fraud@{digest}"
+    with_cache(many).pull(reference, "first")
+    offline = with_cache(many, offline=True)
+    assert read_files(offline.pull(reference, "second").folder) == FILES
+    assert offline.resolve(f"fraud:{number}").digest == digest
+    with pytest.raises(StoreError, match="the cache does not hold"):
+        offline.resolve(f"fraud@sha256:{'0' * 64}")  # nobody knows: most versions were not seen
+
+
+def test_offline_an_environment_that_does_not_fit_is_told_where_earlier_versions_were_never_seen(
+    many: DistantStore, captured: Capture
+) -> None:
+    with_cache(many).pull("fraud:13", "first")
+    packages = captured.environment.packages[:-1]
+    lacking = captured._replace(environment=captured.environment._replace(packages=packages))
+    report = with_cache(many, offline=True).verify_env("fraud:13", environment=lacking)
+    assert not report.fits
+    assert {finding.since for finding in report.findings} == {None}
+    online = with_cache(many).verify_env("fraud:13", environment=lacking)
+    assert "fraud:1 of " in str(online.findings[0].since)
+    assert [finding._replace(since=None) for finding in online.findings] == list(report.findings)
+
+
 def test_offline_a_damaged_file_is_not_handed_out(distant: DistantStore) -> None:
     with_cache(distant).pull("fraud", "first")
     path = kept()[sha256_of(FILES["saved_model.pb"])]

@@ -64,6 +64,10 @@ class StoreError(ModelregError):
     exit_code = 8
 
 
+class NotKeptError(StoreError):
+    """Nothing may be asked, and the cache does not hold it."""
+
+
 class ImageBuildError(ModelregError):
     """An engine could not build an image."""
 

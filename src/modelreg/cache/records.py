@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from modelreg.canonical import encode
 from modelreg.digest import Piece, Poured, sha256_of
-from modelreg.errors import KeyAbsentError, StoreError
+from modelreg.errors import KeyAbsentError, NotKeptError, StoreError
 from modelreg.files import try_to_write
 from modelreg.store import Copier, Entry, Fetcher, Store
 from modelreg.times import timestamp
@@ -167,8 +167,8 @@ class RememberedStore:
             raise self._not_kept(key)
         return recalled
 
-    def _not_kept(self, key: str) -> StoreError:
-        return StoreError(
+    def _not_kept(self, key: str) -> NotKeptError:
+        return NotKeptError(
             f"MODELREG_OFFLINE is set, and the cache does not hold {key} of {self.url}; unset it, and pull the version "
             "while the registry can be reached"
         )
