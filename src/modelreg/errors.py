@@ -64,6 +64,10 @@ class StoreError(ModelregError):
     exit_code = 8
 
 
+class UnreachableError(StoreError):
+    """A bucket does not answer at all: there is no network, or nobody is there."""
+
+
 class NotKeptError(StoreError):
     """Nothing may be asked, and the cache does not hold it."""
 

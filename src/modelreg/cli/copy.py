@@ -24,10 +24,10 @@ def copy(
     """
     from modelreg.cli.answers import damage_warnings, registered_json
     from modelreg.cli.progress import shown
+    from modelreg.cli.versions import open_version
     from modelreg.registry import Registry
 
-    source = Registry.open(registry)
-    version = source.resolve(reference, at=at)
+    source, version = open_version(registry, reference, at, quiet=quiet)
     with shown(quiet=quiet) as progress:
         copied = source.copy(version, Registry.open(target), aliases=alias or (), progress=progress)
     if not quiet and copied.created:

@@ -162,11 +162,11 @@ def show(
 
     Example: docker run "$(modelreg image show fraud:3 --target serve -q)"
     """
+    from modelreg.cli.versions import open_version
     from modelreg.errors import NotFoundError
-    from modelreg.registry import Registry
     from modelreg.registry.image import recorded_image
 
-    version = Registry.open(registry).resolve(reference)
+    _, version = open_version(registry, reference, quiet=quiet)
     if target is not None:
         recorded_image(version.images, target, version.reference)
     if quiet and not json and not version.images:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelreg.cli.checked import Checked
-from modelreg.cli.output import say_seen
+from modelreg.cli.versions import open_version
 from modelreg.errors import UsageError
 from modelreg.paths import MANIFEST
-from modelreg.registry import Registry
 from modelreg.settings import project_exceptions, project_line, project_models
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def reports(
         if one.reference in pulled:
             made = _pulled(one.reference, checked, captured, terms)
         else:
-            made = _registered(InRegistry(one.reference, registry, at), checked, captured, terms)
+            made = _registered(InRegistry(registry, one.reference, at), checked, captured, terms)
         found.append(made if checked.lock is not None else made._replace(where=one.where))
     return found
 
@@ -56,8 +55,8 @@ def reports(
 class InRegistry(NamedTuple):
     """A version that a registry is asked for. at: the one that its alias pointed at then."""
 
-    reference: str
     registry: str | None
+    reference: str
     at: str | None
 
 
@@ -74,12 +73,11 @@ def _pulled(path: str, checked: Checked, captured: "Callable[[], Found]", terms:
 def _registered(
     asked: InRegistry, checked: Checked, captured: "Callable[[], Found]", terms: "Terms"
 ) -> "EnvironmentReport":
-    opened = Registry.open(asked.registry)
-    version = opened.resolve(asked.reference, at=asked.at)
+    opened, version = open_version(*asked)
     found: Found | Callable[[], Found] = captured
     if checked.is_recorded:
         found, terms = checked.recorded(version.images, version.reference, version.record.groups, terms)
-    report = opened.verify_env(
+    return opened.verify_env(
         version,
         environment=found,
         policy=terms.policy,
@@ -87,8 +85,6 @@ def _registered(
         allow_unchecked=terms.allow_unchecked,
         deep=terms.deep,
     )
-    say_seen(opened.last_seen, asked.reference)
-    return report
 
 
 def terms(policy: str, group: str | None, *, allow_unchecked: bool = False, deep: bool = False) -> "Terms":
@@ -129,7 +125,8 @@ def subject(reference: str, group: str | None, registry: str | None) -> "Subject
     from modelreg.registry.verify import is_path, read_pulled
 
     if not is_path(reference):
-        return subject_of(Registry.open(registry).show(reference), group)
+        opened, version = open_version(registry, reference)
+        return subject_of(opened.show(version), group)
     return subject_of(read_pulled(Path(reference)), group)
 
 

@@ -37,11 +37,12 @@ class Registry(RegistryEnvironments):
     """
 
     @classmethod
-    def open(cls, url: str | None = None, *, cache: bool = True) -> "Registry":
+    def open(cls, url: str | None = None, *, cache: bool = True, offline: bool | None = None) -> "Registry":
         """Return the registry at `url`; without it, the one that the settings name (see docs/settings.md).
 
         Nothing is read or written yet; the first version registered makes the registry.
-        cache: use this machine's cache, where the registry is a bucket (see docs/cache.md).
+        cache: use this machine's cache, where the registry is a bucket (see docs/cache.md). offline: answer from it
+        alone, as where the bucket cannot be reached; when not given, as MODELREG_OFFLINE says.
 
         Raises:
             UsageError: no store has this scheme, or the settings cannot be read.
@@ -51,18 +52,17 @@ class Registry(RegistryEnvironments):
         store = open_store(registry_url(url), bucket_settings)
         if store.parallel == 1:
             return cls(store)  # a folder, which has no network before it
-        offline = is_offline()
+        is_told = is_offline()
+        offline = is_told if offline is None else offline
         if not cache:
             if offline:
-                raise UsageError(
-                    "MODELREG_OFFLINE is set, so there is nothing but the cache; unset it, or use the cache"
-                )
+                raise UsageError("offline there is nothing but the cache; use it, or unset MODELREG_OFFLINE")
             return cls(store)
         from modelreg.cache.local import LocalCache
         from modelreg.cache.records import Records, RememberedStore
 
         local = LocalCache.open()
-        seen = RememberedStore(store, Records(local.folder, store.url), offline=offline)
+        seen = RememberedStore(store, Records(local.folder, store.url), offline=offline, told=is_told)
         return cls(seen if offline else store, seen=seen, cache=local)
 
     def init(self) -> bool:
