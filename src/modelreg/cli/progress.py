@@ -25,6 +25,7 @@ _LABELS = {
     "download": "Downloading",
     "verify": "Verifying",
     "read": "Reading the image",
+    "check": "Checking",
     "wait": "Waiting for another pull into this folder",
 }
 

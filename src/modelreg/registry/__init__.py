@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modelreg.environment.capture import Capture
     from modelreg.files import SourceTree
     from modelreg.registry.alias import Moved
+    from modelreg.registry.audit import Audit
     from modelreg.registry.doctor import Diagnosis
     from modelreg.registry.gc import Collected
     from modelreg.registry.register import Registered
@@ -82,11 +83,35 @@ class Registry(RegistryEnvironments):
         mark(self._store, timestamp(now), actor())
         return True
 
-    def examine(self) -> "Iterator[Diagnosis]":
-        """Look the registry over, and yield what is found; nothing is written."""
+    def examine(
+        self,
+        references: Sequence[str | Reference | Version] = (),
+        *,
+        deep: bool = False,
+        progress: ProgressCallback | None = None,
+    ) -> "Iterator[Diagnosis]":
+        """Look the registry over, and yield what is found; nothing is written.
+
+        deep: also read the records and every byte of all versions, or of those that `references` name, and compare them
+        with what was registered.
+
+        Raises:
+            UsageError: there are references, but not `deep`.
+        """
         from modelreg.registry.doctor import examine
 
-        return examine(self._store, actor())
+        if not deep:
+            if references:
+                raise UsageError("without deep no version is read; leave the references out")
+            return examine(self._store, actor())
+        # Imported here: most who look a registry over read no versions.
+        from modelreg.registry.audit import audit
+
+        def read() -> "Audit":
+            versions = {version.reference: version for version in map(self._version, references)}
+            return audit(self._store, versions.values() or None, progress)
+
+        return examine(self._store, actor(), read)
 
     def register(
         self,
