@@ -166,7 +166,7 @@ def find_holder(model: ModelReader, tree: Tree, environment: str | None, sources
         if found is not None and not is_wanted:
             continue
         if upload not in faults:
-            faults[upload] = _fault(model.store, version, tree, sources)
+            faults[upload] = fault_of(model.store, version, tree, sources)
         fault = faults[upload]
         if fault is not None:
             damaged[version.reference] = fault
@@ -181,7 +181,7 @@ def _pass_over(_: IntegrityError) -> None:
     """A damaged record of another version is no reason to refuse this one."""
 
 
-def _fault(store: Store, version: Version, tree: Tree, sources: Mapping[str, Path]) -> str | None:
+def fault_of(store: Store, version: Version, tree: Tree, sources: Mapping[str, Path]) -> str | None:
     """Say what is wrong with an artifact's files, as far as that can be told without fetching them."""
     prefix = layout.artifact(version.model, version.artifact.upload)
     sizes = {entry.key.removeprefix(prefix): entry.size for entry in store.entries(prefix)}
