@@ -44,6 +44,9 @@ class MemoryStore:
     def copier(self, source: Store) -> Copier | None:
         return None
 
+    def matches(self, key: str, file: Poured, source: Path | None) -> bool:
+        return key in self.content and pour([self.content[key]]) == file
+
     def read(self, key: str, limit: int) -> bytes:
         if key not in self.content:
             raise KeyAbsentError(f"{key} does not exist")

@@ -173,6 +173,10 @@ class ActorsStore:
     def copier(self, source: Store) -> Copier | None:
         return self.inner.copier(source)
 
+    def matches(self, key: str, file: Poured, source: Path | None) -> bool:
+        self._pause()
+        return self.inner.matches(key, file, source)
+
     def read(self, key: str, limit: int) -> bytes:
         self._pause()
         return self.inner.read(key, limit)

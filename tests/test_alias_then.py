@@ -1,5 +1,6 @@
 """What an alias pointed at then: pull, show, diff and copy with --at."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -97,4 +98,42 @@ def test_each_command_that_reads_a_version_can_be_asked_what_was_there_then(
     assert quick("diff", "fraud@production", *then).out == "Metrics\n  ~ auc  0.9 -> 0.8  (-0.1)\n"
     there = str(tmp_path / "released")
     assert quick("copy", *then[:1], there, *then[1:]).err == f"Copied fraud:1 to {there} as fraud:1.\n"
+    ran = quick("verify-env", *then, "--json")
+    assert [report["reference"] for report in json.loads(ran.out)["results"]] == ["fraud:1"]
     assert quick("copy", "fraud:2", there, *then[1:]).code == 2
+
+
+def test_verify_env_asks_for_what_the_project_names_as_it_was_then(
+    quick: Run, tmp_path: Path, model: Path, captured: Capture
+) -> None:
+    clocked = ClockedStore(LocalStore(tmp_path / "registry"))
+    registry = Registry(clocked)
+    for day in (1, 5):
+        clocked.set(f"2026-10-{day:02}T12:00:00Z")
+        registry.register(model, "fraud", capture=captured, aliases=["production"])
+    project = Path("pyproject.toml")
+    project.write_text('[tool.modelreg.models]\nfraud = "@production"\n')
+    ran = quick("verify-env", "--at", "2026-10-03", "--json")
+    assert [report["reference"] for report in json.loads(ran.out)["results"]] == ["fraud:1"]
+    project.write_text('[tool.modelreg.models]\nfraud = "2"\n')
+    ran = quick("verify-env", "--at", "2026-10-03")
+    assert (ran.code, "fraud:2 is the same version at any time" in ran.err) == (2, True)
+
+
+def test_verify_env_does_not_ask_a_pulled_folder_what_it_was_then(quick: Run, model: Path) -> None:
+    assert quick("register", str(model), "fraud").code == 0
+    assert quick("pull", "fraud").code == 0
+    for references in (["fraud/1"], ["fraud", "fraud/1"], []):
+        ran = quick("verify-env", *references, "--at", "2026-10-03")
+        assert (ran.code, ran.out) == (2, "")
+        assert "fraud/1" in ran.err
+        assert "was pulled, and is the same version at any time" in ran.err
+
+
+@pytest.mark.parametrize("command", ["pull", "show", "verify-env"])
+@pytest.mark.parametrize("at", ["", "yesterday"])
+def test_what_is_no_time_is_refused(quick: Run, model: Path, command: str, at: str) -> None:
+    assert quick("register", str(model), "fraud", "--alias", "production").code == 0
+    ran = quick(command, "fraud@production", "--at", at)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{at!r} is no time" in ran.err

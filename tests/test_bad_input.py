@@ -1,14 +1,18 @@
 """Bad input on the real command line: its exit code, one sentence, no traceback."""
 
 import os
+import select
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import Ran, Run
+
+from modelreg.records import VersionRecord, new_op
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="such files cannot be made on Windows")
 
@@ -331,6 +335,55 @@ def test_an_answer_that_nobody_reads_to_its_end_ends_the_command_without_a_word(
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def _fill(registry: Path, versions: int) -> None:
+    """Add versions to fraud that differ from fraud:1 in their number alone."""
+    folder = registry / "models" / "fraud" / "versions"
+    record = VersionRecord.from_bytes((folder / "00000001.json").read_bytes(), "fraud", 1)
+    for number in range(2, versions + 1):
+        (folder / f"{number:08d}.json").write_bytes(record._replace(version=number, op=new_op()).to_bytes())
+
+
+@posix_only
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_the_whole_answer(
+    quick: Run, model: Path, tmp_path: Path, unbuffered: str
+) -> None:
+    registry = tmp_path / "registry"
+    quick("register", str(model), "fraud")
+    _fill(registry, 5_000)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    command = [sys.executable, "-m", "modelreg", "list", "fraud", "--registry", str(registry)]
+    environ = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE, env=environ) as listing:
+        os.close(writer)
+        assert select.select([reader], [], [], 60)[0]
+        time.sleep(0.5)  # by now the pipe is full
+        with os.fdopen(reader, "rb") as arriving:
+            lines = arriving.read().decode().splitlines()
+        assert listing.stderr is not None
+        assert (listing.wait(), listing.stderr.read()) == (0, b"")
+    assert [line.split()[0] for line in lines] == ["VERSION", *(f"fraud:{number}" for number in range(5_000, 0, -1))]
+
+
+@posix_only
+def test_a_reader_that_leaves_a_pipe_that_does_not_block_ends_the_command(
+    quick: Run, model: Path, tmp_path: Path
+) -> None:
+    registry = tmp_path / "registry"
+    quick("register", str(model), "fraud")
+    _fill(registry, 2_000)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    command = [sys.executable, "-m", "modelreg", "list", "fraud", "--registry", str(registry)]
+    with subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE) as listing:
+        os.close(writer)
+        assert os.read(reader, 1)
+        os.close(reader)
+        assert listing.stderr is not None
+        assert (listing.wait(60), listing.stderr.read()) == (1, b"")
 
 
 full_only = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")

@@ -351,6 +351,41 @@ def test_offline_nothing_is_asked_that_was_not_seen_and_nothing_is_written(
         offline.set_alias("fraud:1", "production")
 
 
+@pytest.fixture
+def many(distant: DistantStore, saved_model: Path, captured: Capture) -> DistantStore:
+    """The same with more versions than are read without the records that are kept: fraud:1 to fraud:25."""
+    for _ in range(24):
+        Registry(distant).register(saved_model, "fraud", capture=captured)
+    return distant
+
+
+@pytest.mark.parametrize("number", [1, 13, 25])
+def test_offline_a_version_that_was_pulled_by_its_digest_is_pulled_by_it_again(many: DistantStore, number: int) -> None:
+    digest = Registry(many).resolve(f"fraud:{number}").digest
+    assert len(with_cache(many).versions("fraud")) == 25  # from now on their records are in the cache, to be listed
+    reference = f"fraud@{digest}"
+    with_cache(many).pull(reference, "first")
+    offline = with_cache(many, offline=True)
+    assert read_files(offline.pull(reference, "second").folder) == FILES
+    assert offline.resolve(f"fraud:{number}").digest == digest
+    with pytest.raises(StoreError, match="the cache does not hold"):
+        offline.resolve(f"fraud@sha256:{'0' * 64}")  # nobody knows: most versions were not seen
+
+
+def test_offline_an_environment_that_does_not_fit_is_told_where_earlier_versions_were_never_seen(
+    many: DistantStore, captured: Capture
+) -> None:
+    with_cache(many).pull("fraud:13", "first")
+    packages = captured.environment.packages[:-1]
+    lacking = captured._replace(environment=captured.environment._replace(packages=packages))
+    report = with_cache(many, offline=True).verify_env("fraud:13", environment=lacking)
+    assert not report.fits
+    assert {finding.since for finding in report.findings} == {None}
+    online = with_cache(many).verify_env("fraud:13", environment=lacking)
+    assert "fraud:1 of " in str(online.findings[0].since)
+    assert [finding._replace(since=None) for finding in online.findings] == list(report.findings)
+
+
 def test_offline_a_damaged_file_is_not_handed_out(distant: DistantStore) -> None:
     with_cache(distant).pull("fraud", "first")
     path = kept()[sha256_of(FILES["saved_model.pb"])]
@@ -418,6 +453,80 @@ def test_offline_the_command_says_as_of_when_it_answers_and_asks_nobody(pulled: 
     assert "MODELREG_OFFLINE is set, and the cache does not hold" in refused.err
     contrary = run("pull", "fraud", "--no-cache", "--registry", pulled, **nobody)
     assert contrary.code == 2
+
+
+UNREACHABLE = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+
+
+def test_a_version_that_was_seen_is_answered_from_the_cache_where_the_bucket_cannot_be_reached(
+    pulled: str, run: Run, model: Path, captured: Capture
+) -> None:
+    digest = Registry.open(pulled).resolve("fraud:1").digest  # of one that this machine has seen
+    for number, reference in enumerate(("fraud:1", f"fraud@{digest}")):
+        done = run("pull", reference, "-o", f"out-{number}", "--registry", pulled, **UNREACHABLE)
+        assert (done.code, done.out) == (0, f"out-{number}\n"), done.err
+        assert f"warning: {pulled} cannot be reached" in done.err
+        assert f"Offline: {reference} as the registry was last seen, on 20" in done.err
+        assert Path(f"out-{number}", "model.pkl").read_bytes() == model.read_bytes()
+    assert json.loads(run("show", "fraud:1", "--json", "--registry", pulled, **UNREACHABLE).out)["version"] == 1
+    for command in (
+        ["export", "fraud:1", "--allow-missing"],
+        ["diff", "fraud:1", "fraud:1"],
+    ):
+        done = run(*command, "--registry", pulled, **UNREACHABLE)
+        assert done.code in (0, 3), done.err
+        assert "as the registry was last seen" in done.err
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("pull", "fraud:1", "--no-cache"), "check the network, and try again"),
+        (
+            ("pull", "fraud@production"),
+            "fraud@production may be another version by now: name one by its number, or set",
+        ),
+        (("show", "fraud"), "MODELREG_OFFLINE=1"),
+        (("verify-env", "fraud:latest"), "MODELREG_OFFLINE=1"),
+        (("verify-env", "fraud:1"), "MODELREG_OFFLINE=1 checks against what was last seen of it"),
+        (("diff", "fraud:1", "fraud"), "MODELREG_OFFLINE=1"),
+        (("pull", "fraud:2"), "the cache of this machine does not hold fraud:2 either"),
+        (("show", f"fraud@sha256:{'0' * 64}"), "when last seen, no version of fraud has the digest"),
+        (("pull", "churn:1"), "the cache of this machine does not hold churn:1 either"),
+        (("list",), "check the network, and try again"),
+        (("history", "fraud"), "check the network, and try again"),
+        (("annotate", "fraud:1", "--tag", "a=b"), "check the network, and try again"),
+        (("alias", "set", "fraud:1", "production"), "check the network, and try again"),
+        (("register", "model.pkl", "fraud"), "check the network, and try again"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_only_the_bucket_can_answer_exits_8_and_says_what_to_do(
+    pulled: str, s3_url: str, model: Path, captured: Capture, run: Run, command: tuple[str, ...], says: str
+) -> None:
+    Registry.open(s3_url).register(model, "fraud", capture=captured)  # fraud:2, which this machine has not seen
+    shutil.rmtree(LocalCache.open().folder / "listed", ignore_errors=True)
+    done = run(*command, "--registry", pulled, **UNREACHABLE)
+    assert (done.code, done.out) == (8, ""), done.err
+    assert f"error: {pulled} cannot be reached" in done.err
+    assert says in done.err
+    assert len(done.err.splitlines()) <= 3
+
+
+def test_offline_every_command_that_answers_says_as_of_when(pulled: str, run: Run, tmp_path: Path) -> None:
+    nobody = {"MODELREG_OFFLINE": "1", **UNREACHABLE}
+    commands = (
+        ("diff", "fraud:1", "fraud@production"),
+        ("export", "fraud", "--allow-missing"),
+        ("image", "show", "fraud:1"),
+        ("alias", "list", "fraud"),
+        ("history", "fraud"),
+        ("copy", "fraud:1", str(tmp_path / "elsewhere")),
+    )
+    for command in commands:
+        done = run(*command, "--registry", pulled, **nobody)
+        assert done.code == 0, (command, done.err)
+        assert "as the registry was last seen, on 20" in done.err, command
 
 
 def test_the_cache_is_listed_and_pruned(pulled: str, quick: Run, model: Path) -> None:

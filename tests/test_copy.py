@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
-from folders import FILES
+from folders import FILES, damage
 from memory_store import MemoryStore
 from watched_store import WatchedStore
 
@@ -95,6 +95,18 @@ def test_repeating_it_changes_nothing(source: Registry, target: Registry, other_
         again = source.copy(reference, target)
         assert (again.version, again.created, again.uploaded) == (first.version, False, False)
     assert other_store.writes == []
+
+
+def test_repeating_it_makes_another_copy_where_the_files_of_the_first_were_damaged(
+    source: Registry, target: Registry, other_store: WatchedStore
+) -> None:
+    source.copy("fraud:2", target)
+    damage(other_store, "saved_model.pb", lambda data: data[::-1])
+    copied = source.copy("fraud:2", target)
+    assert (copied.version.reference, copied.created, copied.uploaded) == ("fraud:2", True, True)
+    assert copied.damaged == {"fraud:1": "saved_model.pb has other bytes"}
+    assert target.pull(copied.version, "out").changed
+    assert not source.copy("fraud:2", target).created
 
 
 def test_what_was_annotated_since_comes_along_the_next_time_and_nothing_else(

@@ -189,6 +189,43 @@ def test_what_was_attached_twice_is_recorded_once(fraud: Registry, server: Image
     assert len(fraud.resolve("fraud:1").annotations) == 1
 
 
+def test_an_image_that_was_detached_is_gone_everywhere_but_from_the_history(
+    quick: Run, fraud: Registry, server: ImageServer, tmp_path: Path
+) -> None:
+    image = f"{server.host}/team/fraud:3"
+    full = f"{image}@{server.tags['3']}"
+    for target in ("train", "serve"):
+        quick("image", "attach", "fraud:1", image, "--target", target)
+    elsewhere = Registry.open(str(tmp_path / "elsewhere"))
+    fraud.copy("fraud:1", elsewhere)
+    ran = quick("image", "detach", "fraud:1")
+    assert (ran.code, ran.out) == (0, f"{full}\n"), ran.err
+    assert ran.err == "fraud:1 has no image for serve any more. The image itself stays in its image registry.\n"
+    assert list(fraud.resolve("fraud:1").images) == ["train"]
+    assert quick("image", "show", "fraud:1", "--target", "serve").code == 4
+    assert "image serve removed" in quick("history", "fraud").out.splitlines()[-1]
+    assert list(fraud.copy("fraud:1", elsewhere).version.images) == ["train"]
+    ran = quick("image", "detach", "fraud:1", "--target", "train", "--json")
+    assert json.loads(ran.out) == {"version": "fraud:1", "target": "train", "reference": full}
+    assert "images" not in json.loads(quick("show", "fraud:1", "--json").out)
+    assert quick("image", "attach", "fraud:1", image).out == f"{full}\n"
+    assert list(fraud.resolve("fraud:1").images) == ["serve"]
+
+
+def test_what_is_not_attached_cannot_be_detached(quick: Run, fraud: Registry, server: ImageServer) -> None:
+    quick("image", "attach", "fraud:1", f"{server.host}/team/fraud:3", "--target", "train")
+    ran = quick("image", "detach", "fraud:1")
+    assert (ran.code, ran.out) == (4, "")
+    assert ran.err == "error: fraud:1 has no image for serve to detach; it has images for train\n"
+    assert len(fraud.resolve("fraud:1").annotations) == 1
+
+
+def test_bare_identifiers_of_images_that_are_not_there_are_an_error(quick: Run, fraud: Registry) -> None:
+    ran = quick("image", "show", "fraud:1", "-q")
+    assert (ran.code, ran.out) == (4, "")
+    assert ran.err == ("error: fraud:1 has no images; record one: modelreg image attach fraud:1 IMAGE --target serve\n")
+
+
 def test_a_copy_has_the_images(fraud: Registry, server: ImageServer, tmp_path: Path) -> None:
     fraud.attach_image("fraud:1", f"{server.host}/team/fraud:3", target="serve")
     copied = fraud.copy("fraud:1", Registry.open(str(tmp_path / "elsewhere")))
@@ -219,6 +256,7 @@ def test_an_image_as_a_file_is_checked_but_not_recorded(
     [
         ("image", "attach", "fraud:1", "registry.example/fraud", "--target", "test"),
         ("image", "attach", "fraud:1", "Registry/Fraud"),
+        ("image", "detach", "fraud:1", "--target", "test"),
         ("image", "attach", "fraud:1", "registry.example/fraud", "--platform", "linux"),
         ("verify-env", "fraud:1", "--platform", "linux/amd64"),
         ("verify-env", "fraud:1", "--image", "registry.example/fraud", "--deep"),
@@ -238,6 +276,12 @@ def test_an_annotation_keeps_its_images() -> None:
     annotation = Annotation(STAMP, images=notes)
     assert Annotation.from_bytes(annotation.to_bytes("fraud", 1), "fraud", 1) == annotation
     assert b"images" not in annotation._replace(images={}, description="x").to_bytes("fraud", 1)
+
+
+def test_an_annotation_keeps_which_images_it_removes() -> None:
+    annotation = Annotation(STAMP, remove_images=("serve",))
+    assert Annotation.from_bytes(annotation.to_bytes("fraud", 1), "fraud", 1) == annotation
+    assert b"remove_images" not in Annotation(STAMP, description="x").to_bytes("fraud", 1)
 
 
 def test_targets_of_the_future_are_passed_over() -> None:

@@ -2,15 +2,23 @@
 
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from conftest import Run
 from folders import FILES, damage, read_files, state_of, write_files
+from watched_store import WatchedStore
 
-from modelreg import Capture, ConflictError, IntegrityError, Progress, Registry
+from modelreg import Capture, ConflictError, IntegrityError, Progress, Pulled, Registry
+from modelreg.digest import Piece
+from modelreg.locks import held
+from modelreg.pulled import PulledManifest
 from modelreg.store import Store
 
 symlinks = pytest.mark.skipif(sys.platform == "win32", reason="making a symlink needs a privilege on Windows")
@@ -19,8 +27,7 @@ symlinks = pytest.mark.skipif(sys.platform == "win32", reason="making a symlink 
 @pytest.fixture
 def two_versions(filled: Registry, captured: Capture) -> Registry:
     """fraud:2 has one file of fraud:1, one with other bytes, and one of its own."""
-    files = {"empty": b"", "saved_model.pb": b"another graph", "variables/new": b"new"}
-    filled.register(write_files(Path("second"), files), "fraud", capture=captured)
+    filled.register(write_files(Path("second"), SECOND), "fraud", capture=captured)
     return filled
 
 
@@ -230,3 +237,103 @@ def test_damage_in_the_registry_leaves_an_existing_folder_as_it_was(two_versions
     with pytest.raises(IntegrityError, match="variables/new"):
         two_versions.pull("fraud:2", "out", force=True)
     assert state_of(Path("out")) == before
+
+
+# Two pulls into one folder at the same time
+
+SECOND = {"empty": b"", "saved_model.pb": b"another graph", "variables/new": b"new"}
+"""The files of fraud:2."""
+
+
+class Meeting(WatchedStore):
+    """A store whose two readers have both looked at the folder before either reads a file, if both come to that."""
+
+    def __init__(self, inner: Store, both: threading.Barrier) -> None:
+        super().__init__(inner)
+        self._both = both
+
+    def stream(self, key: str, start: int = 0) -> Iterator[Piece]:
+        with suppress(threading.BrokenBarrierError):
+            self._both.wait(0.5)
+        return super().stream(key, start)
+
+
+def _pull_at_once(store: Store, references: Sequence[str], *, force: bool) -> list[Pulled | ConflictError]:
+    both = threading.Barrier(len(references))
+
+    def pull(reference: str) -> Pulled | ConflictError:
+        try:
+            return Registry(Meeting(store, both)).pull(reference, "out", force=force)
+        except ConflictError as error:
+            return error
+
+    with ThreadPoolExecutor(len(references)) as pool:
+        return list(pool.map(pull, references))
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["", "force"])
+@pytest.mark.parametrize("there", [False, True], ids=["a new folder", "an empty folder"])
+def test_two_pulls_of_one_version_both_end_well_and_one_of_them_has_written(
+    two_versions: Registry, store: Store, *, there: bool, force: bool
+) -> None:
+    if there:
+        Path("out").mkdir()
+    done = _pull_at_once(store, ("fraud:1", "fraud:1"), force=force)
+    assert sorted(one.changed for one in done if isinstance(one, Pulled)) == [False, True]
+    assert read_files(Path("out")) == FILES
+    assert [path.name for path in Path().glob("**/.modelreg-*")] == []
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["a new folder", "an empty folder"])
+def test_of_two_pulls_of_two_versions_one_is_refused(two_versions: Registry, store: Store, *, there: bool) -> None:
+    if there:
+        Path("out").mkdir()
+    done = _pull_at_once(store, ("fraud:1", "fraud:2"), force=False)
+    (pulled,) = (one for one in done if isinstance(one, Pulled))
+    (refused,) = (one for one in done if isinstance(one, ConflictError))
+    other = {1: 2, 2: 1}[pulled.version.number]
+    assert str(refused).startswith(f"out holds {pulled.version}, not fraud:{other}; use --force")
+    assert read_files(Path("out")) == {1: FILES, 2: SECOND}[pulled.version.number]
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["a new folder", "an empty folder"])
+def test_two_forced_pulls_of_two_versions_leave_one_of_them_and_no_mixture(
+    two_versions: Registry, store: Store, *, there: bool
+) -> None:
+    if there:
+        Path("out").mkdir()
+    done = _pull_at_once(store, ("fraud:1", "fraud:2"), force=True)
+    assert all(isinstance(one, Pulled) and one.changed for one in done)
+    left = PulledManifest.from_yaml(Path("out/modelreg.yaml").read_text(encoding="utf-8"))
+    assert read_files(Path("out")) == {"fraud:1": FILES, "fraud:2": SECOND}[left.reference]
+
+
+def test_whoever_waits_for_another_pull_is_told(filled: Registry) -> None:
+    Path("out").mkdir()
+    seen: list[Progress] = []
+    released = threading.Event()
+
+    def tell(progress: Progress) -> None:
+        seen.append(progress)
+        released.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with held(Path("out/.modelreg-lock")) as mine:
+            assert mine is not None
+            waiting = pool.submit(filled.pull, "fraud", "out", progress=tell)
+            assert released.wait(30)
+            while Progress("wait", 0, 0) not in seen:
+                assert not waiting.done()
+            assert sorted(path.name for path in Path("out").iterdir()) == [".modelreg-lock"]
+        assert waiting.result(30).changed
+    assert read_files(Path("out")) == FILES
+
+
+def test_commands_that_pull_into_one_folder_at_once_all_exit_0(run: Run, saved_model: Path, tmp_path: Path) -> None:
+    assert run("register", str(saved_model), "fraud").code == 0
+    Path("out").mkdir()
+    command = [sys.executable, "-m", "modelreg", "pull", "fraud", "-o", "out", "--registry", str(tmp_path / "registry")]
+    pulls = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+    answers = [pull.communicate(timeout=120) for pull in pulls]
+    assert [pull.returncode for pull in pulls] == [0] * 4, answers
+    assert read_files(Path("out")) == FILES

@@ -1,10 +1,13 @@
 """What is not uploaded again, and what `if_changed` does not register again."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Run
 from hand_made import live, numbers_in, put_deletion
+from memory_store import MemoryStore
 from watched_store import WatchedStore
 
 from modelreg import Capture, Registry
@@ -99,11 +102,30 @@ def _truncate(store: Store, key: str) -> None:
     store.create(key, data[:-1])
 
 
+def _rot(store: Store, key: str) -> None:
+    data = store.read(key, 100_000)
+    store.delete(key)
+    store.create(key, bytes([data[0] ^ 1]) + data[1:])
+
+
+DAMAGES = {
+    "missing": (_remove, "is missing"),
+    "truncated": (_truncate, "has another size"),
+    "rotten": (_rot, "has other bytes"),
+}
+
+
 @pytest.mark.parametrize("if_changed", [False, True], ids=["always", "if changed"])
-@pytest.mark.parametrize("damage", [_remove, _truncate], ids=["missing", "truncated"])
+@pytest.mark.parametrize(("damage", "says"), DAMAGES.values(), ids=list(DAMAGES))
 @pytest.mark.parametrize("name", ["a.bin", "sub/b.bin"])
-def test_files_of_which_one_is_missing_or_truncated_are_uploaded_afresh(
-    store: Store, tmp_path: Path, captured: Capture, name: str, damage: Callable[[Store, str], None], if_changed: bool
+def test_files_of_which_one_is_damaged_are_uploaded_afresh_and_that_is_told(
+    store: Store,
+    tmp_path: Path,
+    captured: Capture,
+    name: str,
+    damage: Callable[[Store, str], None],
+    says: str,
+    if_changed: bool,
 ) -> None:
     folder = tmp_path / "folder"
     (folder / "sub").mkdir(parents=True)
@@ -114,9 +136,55 @@ def test_files_of_which_one_is_missing_or_truncated_are_uploaded_afresh(
     damage(store, f"models/fraud/artifacts/{first.artifact.upload}/{name}")
     second = registry.register(folder, "fraud", capture=captured, if_changed=if_changed)
     assert (second.version.number, second.uploaded) == (2, True)
+    assert second.damaged == {"fraud:1": f"{name} {says}"}
     registry.pull("fraud:2", "out")
     assert Path("out", name).read_bytes() == (folder / name).read_bytes()
-    assert not registry.register(folder, "fraud", capture=captured).uploaded
+    third = registry.register(folder, "fraud", capture=captured)
+    assert (third.uploaded, third.damaged) == (False, {})
+
+
+def test_sound_files_of_an_older_version_are_used_where_those_of_a_newer_one_are_damaged(
+    store: Store, model: Path, captured: Capture
+) -> None:
+    registry = Registry(store)
+    uploads = []
+    for _ in range(2):
+        uploads.append(registry.register(model, "fraud", capture=captured).version.artifact.upload)
+        _rot(store, f"models/fraud/artifacts/{uploads[-1]}/model.pkl")
+    whole, broken = uploads
+    _rot(store, f"models/fraud/artifacts/{whole}/model.pkl")  # the flipped bit is flipped back
+    third = registry.register(model, "fraud", capture=captured)
+    assert (third.uploaded, third.version.artifact.upload) == (False, whole)
+    assert third.damaged == {"fraud:2": "model.pkl has other bytes"}
+    assert broken != whole
+
+
+def test_a_copy_stands_on_no_damaged_files_of_its_target(store: Store, model: Path, captured: Capture) -> None:
+    source, target = Registry(MemoryStore()), Registry(store)
+    version = source.register(model, "fraud", capture=captured).version
+    there = target.register(model, "fraud", capture=captured).version
+    _truncate(store, f"models/fraud/artifacts/{there.artifact.upload}/model.pkl")
+    copied = source.copy(version, target)
+    assert (copied.uploaded, copied.damaged) == (True, {"fraud:1": "model.pkl has another size"})
+    assert target.pull(copied.version, "out").changed
+
+
+def test_the_command_warns_of_damaged_files_and_json_has_them(run: Run, model: Path, tmp_path: Path) -> None:
+    assert run("register", model, "fraud").out == "fraud:1\n"
+    (stored,) = (tmp_path / "registry" / "models" / "fraud" / "artifacts").rglob("model.pkl")
+    stored.chmod(0o600)
+    stored.write_bytes(model.read_bytes()[::-1])
+    ran = run("register", model, "fraud")
+    assert (ran.code, ran.out) == (0, "fraud:2\n")
+    assert "warning: the files of fraud:1 in the registry are damaged: model.pkl has other bytes" in ran.err
+    stored.write_bytes(model.read_bytes()[::-1])
+    (other,) = set(stored.parents[1].rglob("model.pkl")) - {stored}
+    other.unlink()
+    ran = run("register", model, "fraud", "--json")
+    assert json.loads(ran.out)["damaged"] == {
+        "fraud:1": "model.pkl has other bytes",
+        "fraud:2": "model.pkl is missing",
+    }
 
 
 CHANGES = {

@@ -316,6 +316,27 @@ PREFIXES = {
 }
 
 
+SIZES = {"no byte": 0, "a byte": 1, "a part": PART, "several parts": 2 * PART + 12_345}
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=list(SIZES))
+def test_a_file_matches_what_was_uploaded_of_it_and_nothing_else(store: Store, model: Path, size: int) -> None:
+    model.write_bytes(os.urandom(size))
+    file = store.upload("models/x", model)
+    assert store.matches("models/x", file, model)
+    assert store.matches("models/x", file, None)
+    assert not store.matches("models/y", file, model)
+    store.delete("models/x")
+    if size:
+        changed = model.with_name("changed")
+        changed.write_bytes(bytes([model.read_bytes()[0] ^ 1]) + model.read_bytes()[1:])
+        store.upload("models/x", changed)
+        assert not store.matches("models/x", file, model)
+        store.delete("models/x")
+    store.create("models/x", b"another size")
+    assert not store.matches("models/x", file, model)
+
+
 def test_a_tag_stands_for_the_very_bytes_or_there_is_none(store: Store) -> None:
     def tag() -> str | None:
         (entry,) = store.entries("models/")

@@ -47,6 +47,9 @@ class WatchedStore:
     def copier(self, source: Store) -> Copier | None:
         return self.inner.copier(source)
 
+    def matches(self, key: str, file: Poured, source: Path | None) -> bool:
+        return self.inner.matches(key, file, source)
+
     def read(self, key: str, limit: int) -> bytes:
         return self.inner.read(key, limit)
 

@@ -64,6 +64,14 @@ class StoreError(ModelregError):
     exit_code = 8
 
 
+class UnreachableError(StoreError):
+    """A bucket does not answer at all: there is no network, or nobody is there."""
+
+
+class NotKeptError(StoreError):
+    """Nothing may be asked, and the cache does not hold it."""
+
+
 class ImageBuildError(ModelregError):
     """An engine could not build an image."""
 

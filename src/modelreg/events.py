@@ -67,7 +67,8 @@ class ImageNote(NamedTuple):
 class Annotation(NamedTuple):
     """Facts added to a version: tags and metrics set, tags removed, and the description replaced unless it is None.
 
-    images: by target, `base`, `train` or `serve`; each replaces the one before.
+    images: by target, `base`, `train` or `serve`; each replaces the one before. remove_images: the targets that have
+    none any more.
     """
 
     stamp: Stamp
@@ -76,6 +77,7 @@ class Annotation(NamedTuple):
     description: str | None = None
     remove_tags: tuple[str, ...] = ()
     images: Mapping[str, ImageNote] = {}
+    remove_images: tuple[str, ...] = ()
 
     def to_bytes(self, model: str, version: int) -> bytes:
         """Return the annotation record."""
@@ -90,6 +92,8 @@ class Annotation(NamedTuple):
             body["remove_tags"] = list(self.remove_tags)
         if self.images:
             body["images"] = {target: present(image) for target, image in self.images.items()}
+        if self.remove_images:
+            body["remove_images"] = list(self.remove_images)
         return _sealed("annotation", self.stamp, body)
 
     @classmethod
@@ -103,6 +107,7 @@ class Annotation(NamedTuple):
             fields.optional_text("description"),
             fields.texts("remove_tags"),
             fields.optional("images", read_images) or {},
+            fields.texts("remove_images"),
         )
 
 

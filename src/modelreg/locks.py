@@ -1,10 +1,16 @@
 """Files that one process at a time may hold."""
 
+import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+_LOOK = 0.1  # seconds between two looks
+_HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+"""What the system says of a file that somebody else holds."""
 
 
 @contextmanager
@@ -18,7 +24,28 @@ def held(path: Path) -> Iterator[BinaryIO | None]:
         yield file if _lock(file) and _is_at(path, file) else None
 
 
-def _lock(file: BinaryIO) -> bool:
+@contextmanager
+def alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Make a file that nobody else holds meanwhile, once whoever holds it lets go, and remove it in the end.
+
+    waiting: called again and again until then. On a file system without locks nobody is waited for.
+    """
+    while True:
+        with path.open("a+b") as file:
+            locked = _lock(file)
+            if locked is None or (locked and _is_at(path, file)):
+                try:
+                    yield
+                finally:
+                    with suppress(OSError):  # Windows does not remove what is open
+                        path.unlink()
+                return
+        waiting()
+        time.sleep(_LOOK)
+
+
+def _lock(file: BinaryIO) -> bool | None:
+    """Hold a file; tell whether that worked, or None where the file system has no locks."""
     try:
         if os.name == "nt":
             import msvcrt
@@ -28,8 +55,8 @@ def _lock(file: BinaryIO) -> bool:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # held, or a file system without locks
-        return False
+    except OSError as error:
+        return False if error.errno in _HELD else None
     return True
 
 

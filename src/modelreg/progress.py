@@ -8,7 +8,8 @@ from typing import NamedTuple
 class Progress(NamedTuple):
     """How many of how many bytes are through.
 
-    stage: `hash`, `upload`, `download`, `verify`, or `read` (an image).
+    stage: `hash`, `upload`, `download`, `verify`, `check` (what lies in the registry), `read` (an image), or `wait`
+    (for another process; of no bytes).
     """
 
     stage: str

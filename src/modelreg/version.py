@@ -111,7 +111,11 @@ class Version(NamedTuple):
     @property
     def images(self) -> Mapping[str, ImageNote]:
         """Images that hold its environment, by target."""
-        latest = {target: image for fact in self.annotations for target, image in fact.images.items()}
+        latest: dict[str, ImageNote] = {}
+        for fact in self.annotations:
+            for target in fact.remove_images:
+                latest.pop(target, None)
+            latest |= fact.images
         return {target: latest[target] for target in TARGETS if target in latest}
 
 

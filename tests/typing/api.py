@@ -144,6 +144,7 @@ assert_type(registry.dockerfile("fraud:3", base="registry.example/python:3.11", 
 attached = registry.attach_image("fraud:3", "registry.example/team/fraud:3", target="serve", check=False)
 assert_type(attached, Attached)
 assert_type(attached.image.reference, str)
+assert_type(registry.detach_image("fraud:3", target="serve"), ImageNote)
 assert_type(version.images, Mapping[str, ImageNote])
 assert_type(capture_image(open_image("registry.example/team/fraud:3", "linux/arm64")), Capture)
 exported = registry.export("fraud:3", "pylock", group="serve", allow_missing=True, prove=True, installer="uv")

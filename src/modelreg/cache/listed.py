@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from modelreg.canonical import MAX_BYTES
 from modelreg.digest import sha256_of
-from modelreg.errors import KeyAbsentError
+from modelreg.errors import KeyAbsentError, NotKeptError
 from modelreg.parallel import ahead
 from modelreg.settings import cache_folder
 from modelreg.store import Entry, Store
@@ -27,7 +27,7 @@ _KEEP = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)"
 
 
 def prefetch(store: Store, listed: Iterable[Entry]) -> dict[str, bytes]:
-    """Return the bytes of records by key; those that cannot be read are left out, to be met when they are used.
+    """Return the bytes of records by key; those that are not there are left out, to be met when they are used.
 
     listed: what lies in the store, as it has just listed it.
     """
@@ -37,7 +37,7 @@ def prefetch(store: Store, listed: Iterable[Entry]) -> dict[str, bytes]:
     found = _recall(store.url, tags) if cached else {}
 
     def read(entry: Entry) -> tuple[str, bytes | None]:
-        with suppress(KeyAbsentError):
+        with suppress(KeyAbsentError, NotKeptError):
             return entry.key, store.read(entry.key, MAX_BYTES)
         return entry.key, None
 

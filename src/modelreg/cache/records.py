@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from modelreg.canonical import encode
 from modelreg.digest import Piece, Poured, sha256_of
-from modelreg.errors import KeyAbsentError, StoreError
+from modelreg.errors import KeyAbsentError, NotKeptError, StoreError
 from modelreg.files import try_to_write
 from modelreg.store import Copier, Entry, Fetcher, Store
 from modelreg.times import timestamp
@@ -59,12 +59,15 @@ class RememberedStore:
     """Remembers all records and listings that are read of a store; offline, it answers from what it remembers.
 
     The files of versions are not remembered here: they are in the cache by their digest.
+
+    told: it is MODELREG_OFFLINE that says so.
     """
 
-    def __init__(self, store: Store, records: Records, *, offline: bool = False) -> None:
+    def __init__(self, store: Store, records: Records, *, offline: bool = False, told: bool = True) -> None:
         self._store = store
         self._records = records
         self._offline = offline
+        self._told = told
         self.seen: str | None = None
         """When the oldest of the listings was made that were used offline."""
 
@@ -87,6 +90,10 @@ class RememberedStore:
     ) -> Poured:
         """Write as the store does."""
         return self._online().upload(key, source, progress, resume=resume)
+
+    def matches(self, key: str, file: Poured, source: Path | None) -> bool:
+        """Tell what lies at `key` as the store does."""
+        return self._online().matches(key, file, source)
 
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`, or those that were last seen there."""
@@ -149,7 +156,9 @@ class RememberedStore:
 
     def _online(self) -> Store:
         if self._offline:
-            raise StoreError(f"MODELREG_OFFLINE is set, so {self.url} cannot be written to; unset it")
+            why = "MODELREG_OFFLINE is set, so" if self._told else "opened offline,"
+            remedy = "; unset it" if self._told else ""
+            raise StoreError(f"{why} {self.url} cannot be written to{remedy}")
         return self._store
 
     def _listed(self, what: str, prefix: str) -> bytes:
@@ -163,8 +172,10 @@ class RememberedStore:
             raise self._not_kept(key)
         return recalled
 
-    def _not_kept(self, key: str) -> StoreError:
-        return StoreError(
-            f"MODELREG_OFFLINE is set, and the cache does not hold {key} of {self.url}; unset it, and pull the version "
-            "while the registry can be reached"
+    def _not_kept(self, key: str) -> NotKeptError:
+        why = "MODELREG_OFFLINE is set" if self._told else "nothing can be asked"
+        remedy = "unset it, or ask" if self._told else "ask"
+        return NotKeptError(
+            f"{why}, and the cache does not hold {key} of {self.url}; {remedy} for a version that was pulled, by show, "
+            "pull or verify-env"
         )

@@ -11,7 +11,7 @@ from modelreg.cli.options import (
     RequiredModelArgument,
     WhyOption,
 )
-from modelreg.cli.output import minute, print_json, print_raw, print_table, say
+from modelreg.cli.output import minute, print_json, print_raw, print_table, say, say_seen
 from modelreg.cli.parameters import Argument, Group, Option
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def list_(
 
     opened = Registry.open(registry)
     found = opened.aliases(model)
+    if not quiet:
+        say_seen(opened.last_seen, model or opened.url)
     if json:
         print_json({"aliases": [one._asdict() for one in found]})
     elif quiet:

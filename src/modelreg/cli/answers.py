@@ -20,6 +20,7 @@ def registered_text(registered: "Registered", captured: "Capture") -> Iterator[s
     from modelreg.environment.obstacles import obstacles
 
     version, artifact = registered.version, registered.version.artifact
+    yield from damage_warnings(registered)
     if not registered.created:
         yield f"{version} has these bytes and this environment already."
         return
@@ -35,6 +36,16 @@ def registered_text(registered: "Registered", captured: "Capture") -> Iterator[s
         yield f"warning: {remark}"
     for obstacle in obstacles(captured.environment, version.source):
         yield f"warning: {obstacle}"
+
+
+def damage_warnings(registered: "Registered") -> Iterator[str]:
+    """Say which other versions with the same bytes cannot be pulled any more."""
+    version = registered.version
+    for reference, fault in registered.damaged.items():
+        yield (
+            f"warning: the files of {reference} in the registry are damaged: {fault}; {version} does not use them. Use "
+            f"{version}, which has the same bytes, instead, and delete {reference}"
+        )
 
 
 _SHOWN = 5
@@ -69,6 +80,7 @@ def registered_json(registered: "Registered") -> dict[str, object]:
         **version_json(registered.version),
         "new": registered.created,
         "uploaded": registered.uploaded,
+        "damaged": dict(registered.damaged),
     }
 
 

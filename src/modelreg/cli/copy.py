@@ -22,18 +22,20 @@ def copy(
 
     Example: modelreg copy fraud:3 /shared/released --alias production
     """
-    from modelreg.cli.answers import registered_json
+    from modelreg.cli.answers import damage_warnings, registered_json
     from modelreg.cli.progress import shown
+    from modelreg.cli.versions import open_version
     from modelreg.registry import Registry
 
-    source = Registry.open(registry)
-    version = source.resolve(reference, at=at)
+    source, version = open_version(registry, reference, at, quiet=quiet)
     with shown(quiet=quiet) as progress:
         copied = source.copy(version, Registry.open(target), aliases=alias or (), progress=progress)
     if not quiet and copied.created:
         say(f"Copied {version} to {target} as {copied.version}.")
     elif not quiet:
         say(f"{target} has {version} already, as {copied.version}.")
+    for warning in () if quiet else damage_warnings(copied):
+        say(warning)
     if json:
         print_json(registered_json(copied))
     else:

@@ -58,16 +58,19 @@ def diff(
 
     Example: modelreg diff fraud@production fraud:4
     """
+    from modelreg.cli.versions import open_version
     from modelreg.environment.capture import capture
     from modelreg.environment.interpreter import find_interpreter
     from modelreg.errors import UsageError
-    from modelreg.registry import Registry
 
     if (other is None) == (python is None):
         raise UsageError("compare a version either with another version or, by --python, with an environment")
-    opened = Registry.open(registry)
-    before = opened.resolve(reference, at=at)
-    after = opened.resolve(other) if other is not None else capture(find_interpreter(python), in_process=True)
+    opened, before = open_version(registry, reference, at, quiet=quiet)
+    after = (
+        open_version(registry, other, quiet=quiet)[1]
+        if other is not None
+        else capture(find_interpreter(python), in_process=True)
+    )
     changes = opened.diff(before, after)
     if json:
         names = {"before": before.reference, "after": str(after) if other is not None else python}

@@ -113,10 +113,9 @@ def _write_dockerfile(
 ) -> None:
     """Write the Dockerfile of a version; with a folder, what it copies, too."""
     from modelreg.cli.progress import shown
-    from modelreg.registry import Registry
+    from modelreg.cli.versions import open_version
 
-    opened = Registry.open(registry)
-    version = opened.resolve(reference)
+    opened, version = open_version(registry, reference, quiet=quiet)
     with shown(quiet=quiet) as progress:
         text = opened.dockerfile(
             version,

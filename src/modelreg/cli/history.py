@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from modelreg.cli.options import JsonOption, QuietOption, RegistryOption, RequiredModelArgument
-from modelreg.cli.output import minute, print_json, print_raw, print_table
+from modelreg.cli.output import minute, print_json, print_raw, print_table, say_seen
 
 if TYPE_CHECKING:
     from modelreg.registry.history import Happening
@@ -21,7 +21,10 @@ def history(
     """
     from modelreg.registry import Registry
 
-    happenings = Registry.open(registry).history(model)
+    opened = Registry.open(registry)
+    happenings = opened.history(model)
+    if not quiet:
+        say_seen(opened.last_seen, model)
     if json:
         print_json({"model": model, "history": [happening._asdict() for happening in happenings]})
     elif quiet:

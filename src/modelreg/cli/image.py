@@ -1,4 +1,4 @@
-"""modelreg image attach, build, show and list."""
+"""modelreg image attach, detach, build, show and list."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,6 +57,32 @@ def attach(
         verdict = {True: "it fits the pins", False: "it does NOT fit the pins", None: "it was not looked at"}
         say(f"{version} has this image for {target}; {verdict[attached.image.fits]}.")
     _print_images(opened.resolve(version.reference), attached.target, json=json)
+
+
+def detach(
+    reference: ReferenceArgument,
+    target: TargetOption = "serve",
+    registry: RegistryOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Record that a version has no image for a target any more. Prints the image that it had.
+
+    The image itself stays in its image registry, and the history goes on telling of it.
+
+    Example: modelreg image detach fraud:3 --target train
+    """
+    from modelreg.registry import Registry
+
+    opened = Registry.open(registry)
+    version = opened.resolve(reference)
+    detached = opened.detach_image(version, target=target)
+    if not quiet:
+        say(f"{version} has no image for {target} any more. The image itself stays in its image registry.")
+    if json:
+        print_json({"version": version.reference, "target": target, "reference": detached.reference})
+    else:
+        print_raw(detached.reference)
 
 
 def build(
@@ -136,12 +162,17 @@ def show(
 
     Example: docker run "$(modelreg image show fraud:3 --target serve -q)"
     """
-    from modelreg.registry import Registry
+    from modelreg.cli.versions import open_version
+    from modelreg.errors import NotFoundError
     from modelreg.registry.image import recorded_image
 
-    version = Registry.open(registry).resolve(reference)
+    _, version = open_version(registry, reference, quiet=quiet)
     if target is not None:
         recorded_image(version.images, target, version.reference)
+    if quiet and not json and not version.images:
+        raise NotFoundError(
+            f"{version} has no images; record one: modelreg image attach {version} IMAGE --target serve"
+        )
     if json or quiet or target is not None:
         _print_images(version, target, json=json)
     elif not version.images:
@@ -204,5 +235,5 @@ def _json(version: "Version") -> list[dict[str, object]]:
 
 image = Group(
     "Images that hold a version's environment, recorded by digest.",
-    {"attach": attach, "build": build, "show": show, "list": list_},
+    {"attach": attach, "detach": detach, "build": build, "show": show, "list": list_},
 )

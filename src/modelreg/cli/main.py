@@ -6,12 +6,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from modelreg.cli import plain
 from modelreg.cli.commands import COMPLETION
 from modelreg.cli.output import say
 from modelreg.errors import ModelregError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 """Why an answer cannot be written to where stdout leads."""
@@ -73,15 +76,43 @@ def _prepare_streams() -> None:
         if stream is None:
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  # for good
-        elif isinstance(getattr(stream, "buffer", None), io.RawIOBase):
-            # Python was told not to buffer, and says nothing where only a part of what it writes is taken.
-            setattr(sys, name, _buffered(stream))
+        elif name != "stdin" and isinstance(_raw(stream), io.FileIO):
+            setattr(sys, name, _waiting(stream))
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _buffered(stream: TextIO) -> TextIO:
-    return open(stream.fileno(), "w", encoding=stream.encoding, errors="backslashreplace", closefd=False)
+def _raw(stream: TextIO) -> object:
+    """Return what a stream writes to in the end. Told not to buffer, Python puts nothing between the two."""
+    buffer = getattr(stream, "buffer", None)
+    return getattr(buffer, "raw", buffer)
+
+
+class _Waiting(io.FileIO):
+    """A file that waits where it is set not to block and cannot take more, as a pipe that node or a supervisor gives.
+
+    Whoever has the same pipe may set that at any time, so it is not asked for beforehand.
+    """
+
+    def write(self, data: "ReadableBuffer") -> int:
+        """Write some of the data, or all; the caller sees to the rest."""
+        while True:
+            # Typeshed has no None here, which is what stands for a file that would block.
+            count: int | None = super().write(data)
+            if count is not None:
+                return count
+            # Imported here: few files are set so.
+            import select
+
+            select.select((), (self.fileno(),), ())
+
+
+def _waiting(stream: TextIO) -> TextIO:
+    """Return a stream to the same place that writes all it is given; it buffers even where Python was told not to."""
+    file = io.BufferedWriter(_Waiting(stream.fileno(), "w", closefd=False))
+    return io.TextIOWrapper(
+        file, encoding=stream.encoding, errors="backslashreplace", line_buffering=bool(stream.line_buffering)
+    )
 
 
 def _leave_streams() -> None:

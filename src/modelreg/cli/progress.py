@@ -25,6 +25,8 @@ _LABELS = {
     "download": "Downloading",
     "verify": "Verifying",
     "read": "Reading the image",
+    "check": "Checking",
+    "wait": "Waiting for another pull into this folder",
 }
 
 
@@ -65,6 +67,9 @@ class _Log:
         if now - self._last < self._interval:
             return
         self._last = now
+        if not progress.total:
+            say(f"{_LABELS[progress.stage]} …")
+            return
         done, rate = progress.done / max(progress.total, 1), progress.done / (now - self._start)
         say(f"{_LABELS[progress.stage]}: {done:.0%} of {size_text(progress.total)}, {size_text(int(rate))}/s")
 

@@ -13,7 +13,7 @@ from modelreg.cli.options import (
     ReferenceArgument,
     RegistryOption,
 )
-from modelreg.cli.output import count_text, print_json, print_raw, say, say_seen, size_text
+from modelreg.cli.output import count_text, print_json, print_raw, say, size_text
 from modelreg.cli.parameters import Option
 
 if TYPE_CHECKING:
@@ -50,15 +50,13 @@ def pull(
     Example: modelreg pull fraud:3 -o serving/model
     """
     from modelreg.cli.progress import shown
+    from modelreg.cli.versions import open_version
     from modelreg.errors import UsageError
-    from modelreg.registry import Registry
-    from modelreg.times import until
 
     if (python is not None or group is not None or policy != "exact") and not verify_env:
         raise UsageError("--python, --group and --policy say what to check, and how; add --verify-env")
     environment, agreed = _checked(python, policy, group) if verify_env else (None, None)
-    opened = Registry.open(registry, cache=not no_cache)
-    version = opened.resolve(reference, at=until(at) if at else None)
+    opened, version = open_version(registry, reference, at, cache=not no_cache, quiet=quiet)
     with shown(quiet=quiet) as progress:
         pulled = opened.pull(
             version,
@@ -70,7 +68,6 @@ def pull(
             progress=progress,
         )
     if not quiet:
-        say_seen(opened.last_seen, reference)
         what = f"{count_text(version.artifact.files, 'file')}, {size_text(version.artifact.size)}"
         say(
             f"Pulled {version}: {what}, verified."

@@ -3,7 +3,7 @@
 import sys
 
 from modelreg.cli.options import AtOption, JsonOption, QuietOption, ReferenceArgument, RegistryOption
-from modelreg.cli.output import print_json, print_raw, say_seen
+from modelreg.cli.output import print_json, print_raw
 
 
 def show(
@@ -20,16 +20,13 @@ def show(
 
     Example: modelreg show fraud:3
     """
-    from modelreg.registry import Registry
-    from modelreg.times import until
+    from modelreg.cli.versions import open_version
 
-    opened = Registry.open(registry)
-    version = opened.resolve(reference, at=until(at) if at else None)
+    opened, version = open_version(registry, reference, at, quiet=quiet)
     if quiet:
         print_raw(version.reference)
         return
     manifest = opened.show(version)
-    say_seen(opened.last_seen, reference)
     if json:
         print_json(manifest.to_mapping() | {"aliases": list(manifest.version.aliases)})
     else:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from modelreg.cli.checked import Checked
 from modelreg.cli.output import say_seen
-from modelreg.errors import ModelregError, StoreError, UsageError
+from modelreg.errors import ModelregError, UnreachableError, UsageError
 from modelreg.paths import MANIFEST
 from modelreg.registry import Registry
-from modelreg.settings import is_offline, project_exceptions, project_line, project_models
+from modelreg.settings import project_exceptions, project_line, project_models
 
 if TYPE_CHECKING:
     from modelreg.environment.policy import Terms
@@ -34,14 +34,15 @@ class Failure(NamedTuple):
 
 
 def reports(
-    references: list[str], checked: Checked, registry: str | None, terms: "Terms"
+    references: list[str], checked: Checked, registry: str | None, terms: "Terms", at: str | None = None
 ) -> "tuple[list[EnvironmentReport], list[Failure]]":
     """Check each model that is named, or else found, against one environment, a lock, or the image that it names.
 
-    A model that cannot be checked keeps none of the others from being checked.
+    A model that cannot be checked keeps none of the others from being checked. at: the versions that aliases pointed
+    at then.
 
     Raises:
-        UsageError: there is nothing to check.
+        UsageError: there is nothing to check, or `at` is given for what is the same version at any time.
         ModelregError: what is checked, the same for every model, cannot be read.
     """
     from modelreg.registry.verify import is_path
@@ -52,21 +53,28 @@ def reports(
             "nothing to check: name a version (modelreg verify-env fraud:3), list models under [tool.modelreg.models] "
             f"in pyproject.toml, or run it where a {MANIFEST} was pulled"
         )
+    pulled = [one.reference for one in wanted if is_path(one.reference)]
+    if at is not None and pulled:
+        raise UsageError(
+            f"{pulled[0]} was pulled, and is the same version at any time; ask for an alias, as in fraud@production"
+        )
     captured = cache(checked.capture)
     found: list[EnvironmentReport] = []
     failures: list[Failure] = []
-    unreachable: StoreError | None = None
+    unreachable: UnreachableError | None = None
     for one in wanted:
-        report = _pulled if is_path(one.reference) else _registered
         try:
-            if unreachable is not None and report is _registered:
+            if one.reference in pulled:
+                made = _pulled(one.reference, checked, captured, terms)
+            elif unreachable is not None:
                 raise unreachable  # to be told so once more takes as long as it took to find out
-            made = report(one.reference, checked, captured, registry, terms)
+            else:
+                made = _registered(InRegistry(registry, one.reference, at), checked, captured, terms)
         except ModelregError as error:
             asked = captured.cache_info()
             if asked.misses > asked.currsize:
                 raise
-            if isinstance(error, StoreError) and not is_offline():
+            if isinstance(error, UnreachableError):
                 unreachable = error
             failures.append(Failure(one, error))
         else:
@@ -74,9 +82,15 @@ def reports(
     return found, failures
 
 
-def _pulled(
-    path: str, checked: Checked, captured: "Callable[[], Found]", _: str | None, terms: "Terms"
-) -> "EnvironmentReport":
+class InRegistry(NamedTuple):
+    """A version that a registry is asked for. at: the one that its alias pointed at then."""
+
+    registry: str | None
+    reference: str
+    at: str | None
+
+
+def _pulled(path: str, checked: Checked, captured: "Callable[[], Found]", terms: "Terms") -> "EnvironmentReport":
     from modelreg.registry.verify import read_pulled, verify_pulled
 
     manifest = read_pulled(Path(path))
@@ -87,10 +101,14 @@ def _pulled(
 
 
 def _registered(
-    reference: str, checked: Checked, captured: "Callable[[], Found]", registry: str | None, terms: "Terms"
+    asked: InRegistry, checked: Checked, captured: "Callable[[], Found]", terms: "Terms"
 ) -> "EnvironmentReport":
-    opened = Registry.open(registry)
-    version = opened.resolve(reference)
+    opened = Registry.open(asked.registry)
+    try:
+        version = opened.resolve(asked.reference, at=asked.at)
+    except UnreachableError as error:
+        # What the cache holds is never taken for a match unasked: the version may have been deleted since.
+        raise UnreachableError(f"{error}; MODELREG_OFFLINE=1 checks against what was last seen of it") from None
     found: Found | Callable[[], Found] = captured
     if checked.is_recorded:
         found, terms = checked.recorded(version.images, version.reference, version.record.groups, terms)
@@ -102,7 +120,7 @@ def _registered(
         allow_unchecked=terms.allow_unchecked,
         deep=terms.deep,
     )
-    say_seen(opened.last_seen, reference)
+    say_seen(opened.last_seen, asked.reference)
     return report
 
 
@@ -137,7 +155,10 @@ def subject(reference: str, group: str | None, registry: str | None) -> "Subject
     from modelreg.registry.verify import is_path, read_pulled
 
     if not is_path(reference):
-        return subject_of(Registry.open(registry).show(reference), group)
+        from modelreg.cli.versions import open_version
+
+        opened, version = open_version(registry, reference)
+        return subject_of(opened.show(version), group)
     return subject_of(read_pulled(Path(reference)), group)
 
 

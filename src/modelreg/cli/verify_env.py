@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 from modelreg.cli.options import (
+    AtOption,
     GroupCheckOption,
     JsonOption,
     PolicyOption,
@@ -46,6 +47,7 @@ def verify_env(
             help="A requirements.txt (or .lock), pylock.toml or uv.lock that an environment is to be built from.",
         ),
     ] = None,
+    at: AtOption = None,
     group: GroupCheckOption = None,
     policy: PolicyOption = "exact",
     allow_unchecked: Annotated[
@@ -95,7 +97,7 @@ def verify_env(
         agreed = terms(policy, group, allow_unchecked=allow_unchecked, deep=deep)
         with shown(quiet=quiet) as progress:
             checked = Checked(python, image, platform, progress, lock, asked)
-            found, failures = reports(references or [], checked, registry, agreed)
+            found, failures = reports(references or [], checked, registry, agreed, at)
     form = Form.JSON if json else form
     if fix_command:
         from modelreg.cli.fixing import print_fix

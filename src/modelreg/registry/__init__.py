@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modelreg.environment.capture import Capture
     from modelreg.files import SourceTree
     from modelreg.registry.alias import Moved
+    from modelreg.registry.audit import Audit
     from modelreg.registry.doctor import Diagnosis
     from modelreg.registry.gc import Collected
     from modelreg.registry.register import Registered
@@ -37,11 +38,12 @@ class Registry(RegistryEnvironments):
     """
 
     @classmethod
-    def open(cls, url: str | None = None, *, cache: bool = True) -> "Registry":
+    def open(cls, url: str | None = None, *, cache: bool = True, offline: bool | None = None) -> "Registry":
         """Return the registry at `url`; without it, the one that the settings name (see docs/settings.md).
 
         Nothing is read or written yet; the first version registered makes the registry.
-        cache: use this machine's cache, where the registry is a bucket (see docs/cache.md).
+        cache: use this machine's cache, where the registry is a bucket (see docs/cache.md). offline: answer from it
+        alone, as where the bucket cannot be reached; when not given, as MODELREG_OFFLINE says.
 
         Raises:
             UsageError: no store has this scheme, or the settings cannot be read.
@@ -51,18 +53,17 @@ class Registry(RegistryEnvironments):
         store = open_store(registry_url(url), bucket_settings)
         if store.parallel == 1:
             return cls(store)  # a folder, which has no network before it
-        offline = is_offline()
+        is_told = is_offline()
+        offline = is_told if offline is None else offline
         if not cache:
             if offline:
-                raise UsageError(
-                    "MODELREG_OFFLINE is set, so there is nothing but the cache; unset it, or use the cache"
-                )
+                raise UsageError("offline there is nothing but the cache; use it, or unset MODELREG_OFFLINE")
             return cls(store)
         from modelreg.cache.local import LocalCache
         from modelreg.cache.records import Records, RememberedStore
 
         local = LocalCache.open()
-        seen = RememberedStore(store, Records(local.folder, store.url), offline=offline)
+        seen = RememberedStore(store, Records(local.folder, store.url), offline=offline, told=is_told)
         return cls(seen if offline else store, seen=seen, cache=local)
 
     def init(self) -> bool:
@@ -82,11 +83,35 @@ class Registry(RegistryEnvironments):
         mark(self._store, timestamp(now), actor())
         return True
 
-    def examine(self) -> "Iterator[Diagnosis]":
-        """Look the registry over, and yield what is found; nothing is written."""
+    def examine(
+        self,
+        references: Sequence[str | Reference | Version] = (),
+        *,
+        deep: bool = False,
+        progress: ProgressCallback | None = None,
+    ) -> "Iterator[Diagnosis]":
+        """Look the registry over, and yield what is found; nothing is written.
+
+        deep: also read the records and every byte of all versions, or of those that `references` name, and compare them
+        with what was registered.
+
+        Raises:
+            UsageError: there are references, but not `deep`.
+        """
         from modelreg.registry.doctor import examine
 
-        return examine(self._store, actor())
+        if not deep:
+            if references:
+                raise UsageError("without deep no version is read; leave the references out")
+            return examine(self._store, actor())
+        # Imported here: most who look a registry over read no versions.
+        from modelreg.registry.audit import audit
+
+        def read() -> "Audit":
+            versions = {version.reference: version for version in map(self._version, references)}
+            return audit(self._store, versions.values() or None, progress)
+
+        return examine(self._store, actor(), read)
 
     def register(
         self,

@@ -21,6 +21,7 @@ def annotate(
     description: str | None = None,
     remove_tags: Sequence[str] = (),
     images: Mapping[str, ImageNote] | None = None,
+    remove_images: Sequence[str] = (),
 ) -> Version:
     """Append one annotation, unless it would change nothing; return the version as it is then.
 
@@ -28,13 +29,19 @@ def annotate(
         UsageError: nothing was given.
         NotFoundError: the version was deleted.
     """
-    if not (tags or metrics or remove_tags or images or description is not None):
+    if not (tags or metrics or remove_tags or images or remove_images or description is not None):
         raise UsageError("nothing to annotate: give --tag, --metric, --description or --remove-tag")
     model, number = version.model, version.number
     reader = ModelReader(store, model)
     before = reader.version(number)
     annotation = Annotation(
-        stamp(store, actor), tags or {}, metrics or {}, description, tuple(remove_tags), images or {}
+        stamp(store, actor),
+        tags or {},
+        metrics or {},
+        description,
+        tuple(remove_tags),
+        images or {},
+        tuple(remove_images),
     )
     after = before._replace(annotations=(*before.annotations, annotation))
     if _state(after) == _state(before):

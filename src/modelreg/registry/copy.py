@@ -17,7 +17,7 @@ from modelreg.records import CopiedFrom
 from modelreg.registry.download import Download
 from modelreg.registry.ledger import append, check_marker, stamp
 from modelreg.registry.model import ModelReader
-from modelreg.registry.register import Carrier, Registered, Submission, find_holder, register
+from modelreg.registry.register import Carrier, Registered, Submission, fault_of, find_holder, register
 from modelreg.registry.settle import settle
 from modelreg.store import Store
 from modelreg.version import Version
@@ -45,7 +45,8 @@ def copy(
     check_marker(target)
     reader = ModelReader(target, version.model)
     earlier = _copy_of(version, reader)
-    if earlier is None or settle(reader, earlier.artifact.upload, actor):
+    is_sound = earlier is not None and fault_of(target, earlier, manifest.tree, {}) is None
+    if earlier is None or not is_sound or settle(reader, earlier.artifact.upload, actor):
         submission = _submission(source, manifest, actor)
         with _carrier(Download(source, manifest, progress, cache), reader) as carrier:
             registered = register(target, submission, carrier=carrier, progress=progress)
@@ -53,7 +54,7 @@ def copy(
         registered = Registered(earlier, created=False, uploaded=False)
     _bring_annotations(target, version, registered.version, actor)
     copied = ModelReader(target, version.model).version(registered.version.number)
-    return Registered(copied, registered.created, registered.uploaded)
+    return registered._replace(version=copied)
 
 
 @contextmanager
@@ -74,7 +75,7 @@ def _carrier(download: Download, reader: ModelReader) -> Iterator[Carrier]:
                 download._replace(progress=None).write([file], Path(folder))
             return target.upload(key, Path(folder, path), count)
 
-        if copier is None and find_holder(reader, manifest.tree, None) is None:
+        if copier is None and find_holder(reader, manifest.tree, None, {}).version is None:
             download.write(manifest.tree.files, Path(folder))
         yield Carrier(manifest.tree, bring)
 

@@ -1,16 +1,19 @@
 """Looking a registry over: can it be reached, read, written to and trusted, and is anything left lying."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelreg import layout
-from modelreg.errors import KeyExistsError, ModelregError, StoreError
+from modelreg.errors import IntegrityError, KeyExistsError, ModelregError, StoreError
 from modelreg.records import new_op, seal
 from modelreg.registry.gc import GRACE
 from modelreg.registry.ledger import check_marker, created_twice
 from modelreg.store import Store
 from modelreg.times import timestamp
+
+if TYPE_CHECKING:
+    from modelreg.registry.audit import Audit
 
 _SKEW = timedelta(minutes=5)
 """How much a clock may differ before a signature is refused."""
@@ -24,8 +27,11 @@ class Diagnosis(NamedTuple):
     exit_code: int = 0
 
 
-def examine(store: Store, actor: str) -> Iterator[Diagnosis]:
-    """Yield one finding after another; where the store cannot even be reached, no others follow."""
+def examine(store: Store, actor: str, read: "Callable[[], Audit] | None" = None) -> Iterator[Diagnosis]:
+    """Yield one finding after another; where the store cannot even be reached, no others follow.
+
+    read: reads versions, where that is asked for.
+    """
     try:
         now = store.clock()
     except ModelregError as error:
@@ -44,6 +50,8 @@ def examine(store: Store, actor: str) -> Iterator[Diagnosis]:
     yield Diagnosis("marker", "it is a registry, of format 1")
     yield _writing(store, seal("registry", new_op(), timestamp(now), actor, {}))
     yield _leftovers(store, now - GRACE)
+    if read is not None:
+        yield from _contents(read)
 
 
 def _clock(now: datetime) -> Diagnosis:
@@ -75,3 +83,18 @@ def _leftovers(store: Store, before: datetime) -> Diagnosis:
     return Diagnosis(
         "leftovers", f"{size:,} bytes of uploads that were never finished; modelreg gc --apply removes them"
     )
+
+
+def _contents(read: "Callable[[], Audit]") -> Iterator[Diagnosis]:
+    try:
+        audit = read()
+    except ModelregError as error:
+        yield Diagnosis("versions", str(error), error.exit_code)
+        return
+    for damage in audit.damage:
+        yield Diagnosis(damage.what, damage.fault, IntegrityError.exit_code)
+    of_all = f"read: {audit.versions:,} (files: {audit.files:,}, bytes: {audit.size:,})"
+    if audit.damage:
+        yield Diagnosis("versions", f"{of_all}; not all are as they were registered", IntegrityError.exit_code)
+    else:
+        yield Diagnosis("versions", f"{of_all}; all are as they were registered")

@@ -78,12 +78,18 @@ def _fetch(store: Store, key: str, path: Path, file: File, meter: Meter, note: P
         poured, present = _pour(store, key, path, file, meter)
     else:
         poured, present = fetch(fetcher, key, path, file, Prefix(note, file), meter.add)
-    if poured == (file.size, file.sha256):
-        return None
-    if present:  # what was there is not what it should be: once more, from the beginning
+    wrong = wrong_with(poured, file)
+    if wrong and present:  # what was there is not what it should be: once more, from the beginning
         path.unlink()
         meter.add(-poured.size)
         return _fetch(store, key, path, file, meter, note)
+    return wrong
+
+
+def wrong_with(poured: Poured, file: File) -> str | None:
+    """Say what is wrong with the bytes that were read of a file; None where they are those that were registered."""
+    if poured == (file.size, file.sha256):
+        return None
     if poured.size != file.size:
         return f"has {'more' if poured.size > file.size else 'fewer'} than its {file.size:,} bytes"
     return "has other bytes than those that were registered"
@@ -106,11 +112,11 @@ def _pour(store: Store, key: str, path: Path, file: File, meter: Meter) -> tuple
             else:
                 target.write(chunk)
 
-        rest = _bounded(store.stream(key, present), file.size - present)
+        rest = bounded(store.stream(key, present), file.size - present)
         return pour(chain(pieces(path) if present else (), rest), write, meter.add), present
 
 
-def _bounded(stream: Iterator[Piece], size: int) -> Iterator[Piece]:
+def bounded(stream: Iterator[Piece], size: int) -> Iterator[Piece]:
     """Pass on a stream, but end it one byte beyond `size`, which is enough to show that it is too long."""
     left = size + 1
     for chunk in stream:

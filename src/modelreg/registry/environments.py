@@ -197,6 +197,23 @@ class RegistryEnvironments(RegistryReader):
         annotate(self._store, version, actor(), images={target: attached.image})
         return attached
 
+    def detach_image(self, reference: str | Reference | Version, *, target: str) -> "ImageNote":
+        """Record that a version has no image for a target any more, and return the one it had.
+
+        The image itself is left where it is, and the history goes on telling of it.
+
+        Raises:
+            NotFoundError: it has none; also as `resolve`.
+            UsageError: there is no such target; also as `resolve`.
+        """
+        from modelreg.registry.annotate import annotate
+        from modelreg.registry.image import attached_image
+
+        version = self._version(reference)
+        attached = attached_image(version, target)
+        annotate(self._store, version, actor(), remove_images=(target,))
+        return attached
+
     def build_image(
         self,
         reference: str | Reference | Version,

@@ -82,6 +82,7 @@ def _words(fact: Annotation) -> str:
     parts = [f"tag {name}={value}" for name, value in fact.tags.items()]
     parts += [f"metric {name}={value}" for name, value in fact.metrics.items()]
     parts += [f"image {target} {image.reference}" for target, image in fact.images.items()]
+    parts += [f"image {target} removed" for target in fact.remove_images]
     parts += [f"tag {name} removed" for name in fact.remove_tags]
     parts += [f"description: {fact.description}"] if fact.description is not None else []
     return ", ".join(parts)

@@ -13,6 +13,7 @@ from modelreg.events import TARGETS, ImageNote
 from modelreg.image.document import ImagePlatform
 from modelreg.image.reference import ImageReference
 from modelreg.progress import ProgressCallback
+from modelreg.version import Version
 
 _SHOWN = 3  # differences that an error names
 
@@ -81,6 +82,20 @@ def recorded_image(images: Mapping[str, ImageNote], target: str | None, referenc
         f"{reference} has no image for {chosen} (recorded: {names}); record one: "
         f"modelreg image attach {reference} IMAGE --target {chosen}"
     )
+
+
+def attached_image(version: Version, target: str) -> ImageNote:
+    """Return the image that is to be detached from a target.
+
+    Raises:
+        NotFoundError: there is none.
+        UsageError: there is no such target.
+    """
+    check_target(target)
+    if target not in version.images:
+        others = f"; it has images for {', '.join(version.images)}" if version.images else ""
+        raise NotFoundError(f"{version} has no image for {target} to detach{others}")
+    return version.images[target]
 
 
 def capture_recorded(image: ImageNote, python: str | None, progress: ProgressCallback | None) -> Capture:

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from modelreg import layout
 from modelreg.digest import digest_of
-from modelreg.errors import IntegrityError, KeyAbsentError, NotFoundError, UsageError
+from modelreg.errors import IntegrityError, KeyAbsentError, NotFoundError, NotKeptError, UsageError
 from modelreg.events import DELETED, RESTORING, Annotation, Deletion, Move, Uploads
 from modelreg.parallel import ahead
 from modelreg.records import VersionRecord
@@ -185,14 +185,28 @@ class ModelReader:
         if reference.version is not None:
             return self.version(reference.version)
         if reference.digest is not None:
-            for version in self.fetch().live():
-                if version.digest == reference.digest:
-                    return version
-            raise NotFoundError(f"no version of {self.name} has the digest {reference.digest}")
+            # Read anew, by its number: only what is read of the store itself is remembered for when it cannot be asked.
+            return ModelReader(self.store, self.name).version(self._number_of(reference.digest))
         alias = reference.alias or LATEST
         if alias == LATEST:
             return self.latest() if at is None else self._latest_at(at)
         return self.version(self._target(alias, at))
+
+    def _number_of(self, digest: str) -> int:
+        """Return which live version has a digest.
+
+        Raises:
+            NotFoundError: none has.
+            NotKeptError: none has of those that were seen, and nothing may be asked.
+        """
+        unknown: NotKeptError | None = None
+        for number in reversed(self.fetch().numbers):
+            try:
+                if self.record(number)[1] == digest and self.look(number).state is State.LIVE:
+                    return number
+            except NotKeptError as error:
+                unknown = unknown or error
+        raise unknown or NotFoundError(f"no version of {self.name} has the digest {digest}")
 
     @remembered
     def aliases(self) -> dict[str, int]:

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from modelreg.cache.local import LocalCache
 from modelreg.digest import pour
-from modelreg.errors import AccessDeniedError, ConflictError, IntegrityError, ModelregError
+from modelreg.errors import AccessDeniedError, ConflictError, IntegrityError, ModelregError, NotFoundError
 from modelreg.files import pieces
-from modelreg.locks import held
+from modelreg.locks import alone, held
 from modelreg.manifest import Manifest
 from modelreg.paths import MANIFEST
-from modelreg.progress import Meter, ProgressCallback
+from modelreg.progress import Meter, Progress, ProgressCallback
 from modelreg.pulled import PulledManifest
 from modelreg.records import File
 from modelreg.registry.download import Download
@@ -25,6 +25,9 @@ from modelreg.store import Store
 from modelreg.version import Version
 
 _STAGING = ".modelreg-"
+_LOCK = ".modelreg-lock"
+"""In a folder that is being filled: held by the pull that does it."""
+
 _NAMED = 5
 """How many of the files that are in the way an error names."""
 
@@ -48,7 +51,8 @@ def pull(
 ) -> Pulled:
     """Write a version's files and its `modelreg.yaml` into `folder`.
 
-    A new folder appears whole, by one rename. An existing one is filled file by file, the manifest last.
+    A new folder appears whole, by one rename. An existing one is filled file by file, the manifest last, and by one
+    pull at a time: another one waits, and then looks what is there.
     force: replace files that differ, and remove what another pulled version left there unchanged.
     cache: where files are found, and kept.
 
@@ -58,25 +62,24 @@ def pull(
     """
     download = Download(store, manifest, progress, cache)
     try:
-        changed = _fill(download, folder, force=force) if os.path.lexists(folder) else _make(download, folder)
+        made = not os.path.lexists(folder) and _make(download, folder)
+        changed = made or _fill(download, folder, force=force)
     except OSError as error:
         raise _unwritable(folder, error) from None
     return Pulled(manifest.version, folder, changed)
 
 
 def _make(download: Download, folder: Path) -> bool:
-    """Make the folder as the version has it; return True, as something was written."""
+    """Make the folder as the version has it; return False where somebody else has made it meanwhile."""
     with _parents(folder), _staging(download, folder.parent) as whole:
         download.write(download.manifest.tree.files, whole, _note(whole))
         (whole / MANIFEST).write_text(download.manifest.to_yaml(), encoding="utf-8")
         try:
             whole.rename(folder)
-        except FileExistsError:
-            raise _taken(folder) from None
-        except OSError as error:
-            if folder.is_dir():
-                raise _taken(folder) from None
-            raise error from None
+        except OSError:
+            if os.path.lexists(folder):
+                return False
+            raise
     return True
 
 
@@ -90,14 +93,40 @@ def _unwritable(folder: Path, error: OSError) -> ModelregError:
     return ModelregError(f"{what} cannot be written: {error.strerror or error}")
 
 
-def _taken(folder: Path) -> ConflictError:
-    return ConflictError(f"{folder} was made by somebody else meanwhile; pull again")
+class _Lacking(NamedTuple):
+    """What a folder lacks of a version. earlier: what its manifest says was pulled here before."""
+
+    files: list[File]
+    earlier: PulledManifest | None
 
 
 def _fill(download: Download, folder: Path, *, force: bool) -> bool:
     """Bring an existing folder to the version; tell whether anything had to be written."""
     if not folder.is_dir():
         raise ConflictError(f"{folder} is a file; choose another folder with -o")
+    if _lacking(download, folder, force=force) is None:
+        return False
+    report = download.progress
+
+    def waiting() -> None:
+        if report is not None:
+            report(Progress("wait", 0, 0))
+
+    with alone(folder / _LOCK, waiting):
+        # Another pull may have been here since, and what it left may be whole, or another version.
+        lacking = _lacking(download._replace(progress=None), folder, force=force)
+        if lacking is None:
+            return False
+        _write(download, folder, lacking)
+    return True
+
+
+def _lacking(download: Download, folder: Path, *, force: bool) -> _Lacking | None:
+    """Return what a folder lacks of the version; None where it is whole.
+
+    Raises:
+        ConflictError: something is in the way, or would be replaced without `force`.
+    """
     manifest = download.manifest
     files = manifest.tree.files
     for path in (*(file.path for file in files), MANIFEST):
@@ -106,25 +135,26 @@ def _fill(download: Download, folder: Path, *, force: bool) -> bool:
             raise ConflictError(f"{blocker} is in the way of {path}; remove it, or choose another folder with -o")
     meter = Meter("verify", manifest.tree.size, download.progress)
     wanting = [file for file in files if not _is_same(folder / file.path, file, meter)]
-    text = manifest.to_yaml()
-    target = folder / MANIFEST
-    present = _read_text(target)
+    present = _read_text(folder / MANIFEST)
     earlier = _earlier(present)
     if not force:
         _refuse_to_replace(folder, wanting, present, earlier, manifest)
-    if not wanting and present == text:
-        return False
+    return None if not wanting and present == manifest.to_yaml() else _Lacking(wanting, earlier)
+
+
+def _write(download: Download, folder: Path, lacking: _Lacking) -> None:
+    """Write what a folder lacks, the manifest last."""
+    manifest, earlier, target = download.manifest, lacking.earlier, folder / MANIFEST
     with _staging(download, folder) as staging:
-        download.write(wanting, staging, _note(staging))
-        (staging / MANIFEST).write_text(text, encoding="utf-8")
+        download.write(lacking.files, staging, _note(staging))
+        (staging / MANIFEST).write_text(manifest.to_yaml(), encoding="utf-8")
         if earlier is not None and earlier.record != manifest.version.digest:
             target.unlink()  # from here on the folder is no longer what its manifest says
             _remove_leftovers(folder, earlier, manifest)
-        for file in wanting:
+        for file in lacking.files:
             (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
             (staging / file.path).replace(folder / file.path)
         (staging / MANIFEST).replace(target)
-    return True
 
 
 def _refuse_to_replace(
@@ -161,7 +191,10 @@ def _is_same(path: Path, file: File, meter: Meter | None = None) -> bool:
             return False
     except OSError:
         return False
-    return pour(pieces(path), None, meter.add if meter else None).sha256 == file.sha256
+    try:
+        return pour(pieces(path), None, meter.add if meter else None).sha256 == file.sha256
+    except NotFoundError:  # another pull has just removed it
+        return False
 
 
 def _in_the_way(folder: Path, path: str) -> Path | None:

@@ -1,8 +1,9 @@
 """Registering: the protocol's writing half (docs/protocol.md)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from modelreg import layout
@@ -65,12 +66,21 @@ class Registered(NamedTuple):
 
     created: False where `if_changed` found an equal version. uploaded: False where the bytes were there already.
     losses: what the registry does not keep of a folder, such as file modes.
+    damaged: what is wrong with the files of other versions that hold the same bytes, by reference. They were not used.
     """
 
     version: Version
     created: bool
     uploaded: bool
     losses: tuple[str, ...] = ()
+    damaged: Mapping[str, str] = {}
+
+
+class Holder(NamedTuple):
+    """A live version that holds a tree. damaged: what is wrong with the files of others that should hold it."""
+
+    version: Version | None
+    damaged: Mapping[str, str] = {}
 
 
 def register(
@@ -96,11 +106,13 @@ def register(
     model = ModelReader(store, draft.model)
     model.collected  # noqa: B018  # a damaged plan must be found before anything is written
     wanted = draft.environment.digest if if_changed else None
-    present = find_holder(model, tree, wanted) if tree else None
+    sources = {} if carrier else {file.path: file.location for file in submission.files.files}
+    present, damaged = find_holder(model, tree, wanted, sources) if tree else Holder(None)
+    losses = submission.files.losses
     if present is not None and present.environment.digest == wanted:
         # Whoever registered it may not have come to settling it.
         if not settle(model, present.artifact.upload, draft.created_by):
-            return Registered(present, created=False, uploaded=False, losses=submission.files.losses)
+            return Registered(present, created=False, uploaded=False, losses=losses, damaged=damaged)
         present = None
     reused = present.artifact.upload if present else None
     for _ in range(_ATTEMPTS):
@@ -117,7 +129,7 @@ def register(
                     tree = _upload(store, submission, going, tree, carrier, progress)
             version = _commit(store, submission, tree, upload, op, timestamp(now))
         if not settle(model, upload, draft.created_by):
-            return Registered(version, created=True, uploaded=not reused, losses=submission.files.losses)
+            return Registered(version, created=True, uploaded=not reused, losses=losses, damaged=damaged)
         reused, now = None, store.clock()
     raise StoreError(
         f"the files of {draft.model} were collected {_ATTEMPTS} times while they were registered; try again"
@@ -136,31 +148,56 @@ def _known_tree(store: Store, submission: Submission, progress: ProgressCallback
     )
 
 
-def find_holder(model: ModelReader, tree: Tree, environment: str | None) -> Version | None:
-    """Return the newest live version with this tree whose files are there, preferring one with this environment."""
+def find_holder(model: ModelReader, tree: Tree, environment: str | None, sources: Mapping[str, Path]) -> Holder:
+    """Return the newest live version with this tree whose files are sound, preferring one with this environment.
+
+    sources: the same files on this machine, by path, as far as they are here.
+    """
     sha256 = sha256_of(tree.to_bytes())
     if not any(model.store.entries(layout.tree(model.name, tree.size, sha256))):
-        return None  # no version has it; to find that out by reading them takes longer the more there are
-    digest = f"sha256:{sha256}"
-    found = None
+        return Holder(None)  # no version has it; to find that out by reading them takes longer the more there are
+    found: Version | None = None
+    faults: dict[str, str | None] = {}  # most versions with the same bytes share one upload
+    damaged: dict[str, str] = {}
     for version in model.live(on_damage=_pass_over):
-        if version.artifact.digest == digest:
-            if environment in (None, version.environment.digest):
-                found = version
-                break
-            found = found or version
-    return found if found and _is_whole(model.store, found, tree) else None
+        if version.artifact.digest != f"sha256:{sha256}":
+            continue
+        upload, is_wanted = version.artifact.upload, environment in (None, version.environment.digest)
+        if found is not None and not is_wanted:
+            continue
+        if upload not in faults:
+            faults[upload] = fault_of(model.store, version, tree, sources)
+        fault = faults[upload]
+        if fault is not None:
+            damaged[version.reference] = fault
+        elif is_wanted:
+            return Holder(version, damaged)
+        else:
+            found = version
+    return Holder(found, damaged)
 
 
 def _pass_over(_: IntegrityError) -> None:
     """A damaged record of another version is no reason to refuse this one."""
 
 
-def _is_whole(store: Store, version: Version, tree: Tree) -> bool:
-    """Tell whether all files of an artifact are there, at their full size."""
+def fault_of(store: Store, version: Version, tree: Tree, sources: Mapping[str, Path]) -> str | None:
+    """Say what is wrong with an artifact's files, as far as that can be told without fetching them."""
     prefix = layout.artifact(version.model, version.artifact.upload)
     sizes = {entry.key.removeprefix(prefix): entry.size for entry in store.entries(prefix)}
-    return all(sizes.get(file.path) == file.size for file in tree.files)
+    for file in tree.files:
+        if file.path not in sizes:
+            return f"{file.path} is missing"
+        if sizes[file.path] != file.size:
+            return f"{file.path} has another size"
+
+    def matches(file: File) -> bool:
+        return store.matches(f"{prefix}{file.path}", Poured(file.size, file.sha256), sources.get(file.path))
+
+    for file, sound in zip(tree.files, ahead(matches, tree.files, store.parallel), strict=True):
+        if not sound:
+            return f"{file.path} has other bytes"
+    return None
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Policy, Terms
 from modelreg.environment.record import Environment, Origin, Package
-from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError, UsageError
+from modelreg.errors import AccessDeniedError, IntegrityError, NotFoundError, NotKeptError, UsageError
 from modelreg.events import ImageNote
 from modelreg.paths import MANIFEST
 from modelreg.registry.hidden import ahead_of_library, hidden_findings
@@ -96,9 +96,12 @@ def verify_version(
             read[digest] = environment_of(other)
         return {package.name: package for package in read[digest].packages}
 
-    first = dict.fromkeys(differing, version) | dict(
-        _first(recorded, version, _earlier(model, version.number), pins_of)
-    )
+    try:
+        first = dict.fromkeys(differing, version) | dict(
+            _first(recorded, version, _earlier(model, version.number), pins_of)
+        )
+    except NotKeptError:  # offline, and earlier versions were never seen: since when is not known
+        first = {}
     dated = _dated(report, {name: _said(since.reference, since.created) for name, since in first.items()})
     return _with_images(dated, version.images)
 

@@ -12,7 +12,7 @@ from modelreg.errors import KeyAbsentError, ModelregError, StoreError
 from modelreg.parallel import ahead
 from modelreg.store.arriving import Arrival
 from modelreg.store.bucket import PART, PARTS, Address, BucketStore
-from modelreg.store.gcs_transfer import STAGING, Upload
+from modelreg.store.gcs_transfer import STAGING, Upload, matches
 from modelreg.store.parts import cut
 from modelreg.store.protocol import Copier, Entry, Fetcher, Store
 from modelreg.store.settings import GCSSettings
@@ -59,6 +59,11 @@ class GCSStore(BucketStore):
                 return rewrite(source.blob(there), self.blob(here, is_file=True), size, self.retry)
 
         return copy
+
+    def matches(self, key: str, file: Poured, source: Path | None) -> bool:
+        """Tell whether a file lies at `key`, by its size and the CRC-32C that the service keeps."""
+        with self._translated("read", key):
+            return matches(self, key, file, source)
 
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`."""

@@ -5,7 +5,14 @@ from google.api_core import exceptions as core
 from google.auth import exceptions as auth
 from google.cloud.storage import exceptions as storage
 
-from modelreg.errors import AccessDeniedError, KeyAbsentError, KeyExistsError, ModelregError, StoreError
+from modelreg.errors import (
+    AccessDeniedError,
+    KeyAbsentError,
+    KeyExistsError,
+    ModelregError,
+    StoreError,
+    UnreachableError,
+)
 from modelreg.store.bucket import Address, flat
 
 _SIGN_IN = "gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS"
@@ -19,7 +26,7 @@ _FAILED: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[Modelre
     (storage.DataCorruption, StoreError, "{registry}/{key} was damaged on its way; try again"),
     (
         (auth.TransportError, requests.RequestException, ConnectionError, core.RetryError),
-        StoreError,
+        UnreachableError,
         "{registry} cannot be reached: {error}; check the network, and try again",
     ),
     (auth.GoogleAuthError, AccessDeniedError, "no credentials for {registry}: {error}; sign in again"),

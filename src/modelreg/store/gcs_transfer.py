@@ -109,12 +109,31 @@ class Upload:
 
     def _there(self) -> str | None:
         """Return the checksum of what lies at the key, if anything does."""
-        blob = self._store.blob(self._key)
-        if not blob.exists(retry=self._store.retry):
-            return None
-        blob.reload(retry=self._store.retry)
-        checksum: str | None = blob.crc32c
-        return checksum
+        return _there(self._store, self._key)[1]
+
+
+def matches(store: "GCSStore", key: str, file: Poured, source: Path | None) -> bool:
+    """Tell whether a file lies at a key, by its size and the checksum that the service keeps; see `Store.matches`."""
+    import google_crc32c
+
+    size, checksum = _there(store, key)
+    if size != file.size:
+        return False
+    if checksum is None or source is None:
+        return True
+    found = google_crc32c.Checksum()
+    for piece in pieces(source):
+        found.update(piece)
+    return checksum == b64encode(found.digest()).decode()
+
+
+def _there(store: "GCSStore", key: str) -> tuple[int | None, str | None]:
+    """Return the size and the checksum of what lies at a key, if anything does."""
+    blob = store.blob(key)
+    if not blob.exists(retry=store.retry):
+        return None, None
+    blob.reload(retry=store.retry)
+    return blob.size, blob.crc32c
 
 
 def _crc32c(data: bytes) -> str:

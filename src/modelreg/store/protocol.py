@@ -78,6 +78,14 @@ class Store(Protocol):
         """
         ...
 
+    def matches(self, key: str, file: Poured, source: Path | None) -> bool:
+        """Tell whether a file lies at `key`, as far as that can be told without fetching it over a network.
+
+        A folder reads and hashes what lies there. A bucket compares its size, and the checksum that the service keeps
+        with that of `source`; where there is no source, or the service keeps none, the size alone.
+        """
+        ...
+
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`.
 

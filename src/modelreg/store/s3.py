@@ -14,7 +14,7 @@ from modelreg.parallel import ahead
 from modelreg.store.arriving import PIECE, Arrival, ranges
 from modelreg.store.bucket import PART, PARTS, Address, BucketStore
 from modelreg.store.protocol import Copier, Entry, Fetcher, Store
-from modelreg.store.s3_transfer import ATTEMPTS, Range, Upload, code_of, crc32_of, is_transient
+from modelreg.store.s3_transfer import ATTEMPTS, Range, Upload, code_of, crc32_of, is_transient, matches
 from modelreg.store.settings import S3Settings
 
 if TYPE_CHECKING:
@@ -80,6 +80,11 @@ class S3Store(BucketStore):
                 return copy_object(source.place(there), self.place(here), self._artifacts, size)
 
         return copy
+
+    def matches(self, key: str, file: Poured, source: Path | None) -> bool:
+        """Tell whether a file lies at `key`, by its size and the CRC-32 that the service keeps."""
+        with self._translated("read", key):
+            return matches(self._service, self._at(key), self._payer, file, source)
 
     def read(self, key: str, limit: int) -> bytes:
         """Return all bytes at `key`."""

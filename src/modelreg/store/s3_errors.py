@@ -2,7 +2,14 @@
 
 from botocore import exceptions as sdk
 
-from modelreg.errors import AccessDeniedError, KeyAbsentError, KeyExistsError, ModelregError, StoreError
+from modelreg.errors import (
+    AccessDeniedError,
+    KeyAbsentError,
+    KeyExistsError,
+    ModelregError,
+    StoreError,
+    UnreachableError,
+)
 from modelreg.store.bucket import Address, flat
 
 _SIGN_IN = (
@@ -57,7 +64,7 @@ def translate(error: Exception, address: Address, verb: str, key: str) -> Modelr
     if isinstance(error, sdk.ClientError):
         return _answered(error, address, verb, key)
     if isinstance(error, _UNREACHABLE):
-        return StoreError(f"{address.url} cannot be reached: {flat(error)}; check the network, and try again")
+        return UnreachableError(f"{address.url} cannot be reached: {flat(error)}; check the network, and try again")
     return _signed_out(error, address) or (
         StoreError(f"{address.url} cannot be used: {flat(error)}")
         if isinstance(error, sdk.BotoCoreError | ValueError)

@@ -155,8 +155,7 @@ class Upload:
 
     def _complete(self, sent: list[dict[str, Any]]) -> bool:
         """Make the object of its parts; return False where another lies there."""
-        checksums = b"".join(b64decode(part["ChecksumCRC32"]) for part in sent)
-        checksum = f"{crc32_of(checksums)}-{len(sent)}"
+        checksum = _joined([part["ChecksumCRC32"] for part in sent])
         if self._whole:
             return self._whole == checksum
         try:
@@ -171,19 +170,63 @@ class Upload:
 
     def _checksum(self) -> str | None:
         """Return the checksum that the service keeps of what lies there, if anything does."""
-        try:
-            answer = self._client.head_object(**self._where, ChecksumMode="ENABLED", **self._payer)
-        except Exception as error:
-            if code_of(error) in _ABSENT:
-                return None
-            raise
-        kept: str | None = answer.get("ChecksumCRC32")
+        kept: str | None = _told_of(self._client, self._where, self._payer).get("ChecksumCRC32")
         return kept
+
+
+def matches(
+    client: "S3Client", where: dict[str, Any], payer: dict[str, Any], file: Poured, source: Path | None
+) -> bool:
+    """Tell whether a file lies there, by its size and the checksum that the service keeps; see `Store.matches`."""
+    told = _told_of(client, where, payer)
+    if told.get("ContentLength") != file.size:
+        return False
+    checksum = told.get("ChecksumCRC32")
+    if checksum is None or source is None:
+        return True
+    size = part_size(source, _MOST_PARTS)
+    if "-" not in checksum:
+        return bool(checksum == _checksums(source, None)[0])
+    if not checksum.endswith(f"-{-(-file.size // size)}"):
+        return True  # somebody cut it into other parts, so that its checksum cannot be compared
+    return bool(checksum == _joined(_checksums(source, size)))
+
+
+def _told_of(client: "S3Client", where: dict[str, Any], payer: dict[str, Any]) -> dict[str, Any]:
+    """Return what the service tells of what lies there; nothing where nothing does."""
+    try:
+        told: dict[str, Any] = client.head_object(**where, ChecksumMode="ENABLED", **payer)
+    except Exception as error:
+        if code_of(error) in _ABSENT:
+            return {}
+        raise
+    return told
+
+
+def _checksums(source: Path, size: int | None) -> list[str]:
+    """Return the checksums of a file's parts of `size` bytes; without it, of the file as one part."""
+    sums, held = [0], 0
+    for piece in pieces(source):
+        if held == size:
+            sums.append(0)
+            held = 0
+        sums[-1] = crc32(piece, sums[-1])
+        held += len(piece)
+    return [_written(one) for one in sums]
+
+
+def _joined(checksums: list[str]) -> str:
+    """Return the checksum of an object that was made of parts, as S3 writes it."""
+    return f"{crc32_of(b''.join(map(b64decode, checksums)))}-{len(checksums)}"
 
 
 def crc32_of(data: bytes) -> str:
     """Return a CRC-32 as S3 writes it."""
-    return b64encode(crc32(data).to_bytes(4)).decode()
+    return _written(crc32(data))
+
+
+def _written(checksum: int) -> str:
+    return b64encode(checksum.to_bytes(4)).decode()
 
 
 def code_of(error: Exception) -> str:
