@@ -8,15 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Run
 from environments import Place, make_wheel
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
-from terminal import on_terminal
 
 from modelreg import (
-    Capture,
     Environment,
     IntegrityError,
     Manifest,
@@ -24,7 +21,6 @@ from modelreg import (
     Package,
     Platform,
     Python,
-    Registry,
     Version,
 )
 from modelreg.canonical import encode
@@ -298,14 +294,3 @@ def test_pip_installs_what_the_dependencies_say(tmp_path: Path) -> None:
     place = Place(tmp_path / "venv")
     place.pip("install", "--find-links", str(wheels), "-r", str(requirements))
     assert place.pip("freeze").split() == ["ours==1.0", "Theirs_Too==2.0.post1+local.1"]
-
-
-def test_a_terminal_is_not_shown_what_the_manifest_repeats_for_verify_env(
-    beside: Registry, run: Run, model: Path, captured: Capture
-) -> None:
-    beside.register(model, "fraud", capture=captured)
-    whole = run("show", "fraud").out
-    shown = on_terminal("show", "fraud", MODELREG_REGISTRY=beside.url)
-    assert whole.startswith(shown)
-    assert shown.endswith("- scikit-learn==1.5.2\n")
-    assert "version_record" in whole.removeprefix(shown)

@@ -23,9 +23,15 @@ def test_it_prints_what_pull_writes(run: Run, model: Path) -> None:
     assert yaml.safe_load(ran.out)["description"] == "Größer\nals zuvor"
 
 
-def test_a_terminal_gets_the_same_text(quick: Run, model: Path, tmp_path: Path) -> None:
-    quick("register", str(model), "fraud")
-    assert on_terminal("show", "fraud", MODELREG_REGISTRY=str(tmp_path / "registry")) == quick("show", "fraud").out
+def test_a_terminal_is_not_shown_what_the_manifest_repeats_for_verify_env(
+    beside: Registry, run: Run, model: Path, captured: Capture
+) -> None:
+    beside.register(model, "fraud", capture=captured)
+    whole = run("show", "fraud").out
+    shown = on_terminal("show", "fraud", MODELREG_REGISTRY=beside.url)
+    assert whole.startswith(shown)
+    assert shown.endswith("- scikit-learn==1.5.2\n")
+    assert "version_record" in whole.removeprefix(shown)
 
 
 @pytest.mark.parametrize("sign", ["\u202e", "\u2066", "\x1b[31m", "\x07", "\u200b"])
