@@ -219,6 +219,54 @@ def test_the_group_that_is_asked_for_may_be_the_models_or_the_locks() -> None:
         checked(text, wanted, Terms(group="nonsense"), "pylock.toml")
 
 
+GROUPED = {
+    "a group of a pylock": ("pylock.toml", 'dependency-groups = ["Gpu_Box"]\n', "gpu-box"),
+    "an extra of a pylock": ("pylock.toml", 'extras = ["gpu"]\n', "GPU"),
+    "a group of a uv.lock": (
+        "uv.lock",
+        "[package.dev-dependencies]\nGpu_Box = [{ name = 'scikit-learn' }]\n",
+        "gpu-box",
+    ),
+    "an extra of a uv.lock": ("uv.lock", "[package.optional-dependencies]\ngpu = [{ name = 'scikit-learn' }]\n", "gpu"),
+    "an empty group of a uv.lock": ("uv.lock", "[package.metadata.requires-dev]\ngpu = []\n", "gpu"),
+    "an empty extra of a uv.lock": ("uv.lock", "[package.metadata]\nprovides-extras = ['gpu']\n", "gpu"),
+}
+
+
+@pytest.mark.parametrize(("name", "declared", "group"), GROUPED.values(), ids=GROUPED)
+def test_a_group_that_only_the_lock_has_may_be_named(
+    quick: Run, fraud: Registry, name: str, declared: str, group: str
+) -> None:
+    entries = "".join(
+        f'[[{{0}}]]\nname = "{package}"\nversion = "{version}"\n{{1}}\n'
+        for package, version in (("joblib", "1.5.1"), ("numpy", "2.1.0"), ("scikit-learn", "1.5.2"))
+    )
+    if name == "uv.lock":
+        needed = ["joblib", "numpy", *([] if "scikit-learn" in declared else ["scikit-learn"])]
+        listed = ", ".join(f'{{ name = "{one}" }}' for one in needed)
+        head = f'version = 1\n[[package]]\nname = "app"\nsource = {{ virtual = "." }}\ndependencies = [{listed}]\n'
+        text = head + declared + entries.format("package", 'source = { registry = "https://h/simple" }')
+    else:
+        text = f'lock-version = "1.0"\n{declared}' + entries.format("packages", 'wheels = [{ name = "x-1.whl" }]')
+    Path(name).write_text(text, encoding="utf-8")
+    arguments = ("--lock", name, "--group", group)
+    ran = quick("verify-env", "fraud", *arguments)
+    assert (ran.code, ran.err) == (0, "")
+    assert "of its groups and extras, gpu" in ran.out.lower()
+    fraud.pull("fraud", "pulled")
+    assert quick("verify-env", "./pulled", *arguments).code == 0
+    ran = quick("verify-env", "fraud", "--lock", name, "--group", "nonsense")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"the model has no group nonsense, nor any other: it was declared none; nor has {name} one" in ran.err
+
+
+def test_a_requirements_file_has_no_groups_to_name(quick: Run, fraud: Registry) -> None:
+    Path("requirements.txt").write_text(GOOD, encoding="utf-8")
+    ran = quick("verify-env", "fraud", "--lock", "requirements.txt", "--group", "serve")
+    assert (ran.code, ran.out) == (2, "")
+    assert "nor has requirements.txt one: files of its kind have none" in ran.err
+
+
 def test_what_a_model_imports_is_told_of_what_the_lock_lacks() -> None:
     imports = Imports({"sklearn.tree": ("Tree",)}, {}, complete=True, packages={"sklearn.tree": "scikit-learn"})
     wanted = expected(SKLEARN, NUMPY, imports=imports, roles=Roles(("scikit-learn",)))

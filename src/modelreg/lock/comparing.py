@@ -7,7 +7,8 @@ from modelreg.environment.compare import Comparison, compare
 from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity
 from modelreg.environment.policy import Terms
-from modelreg.environment.record import Environment, Package
+from modelreg.environment.record import Environment, Package, normalized
+from modelreg.errors import UsageError
 from modelreg.lock.conditions import Conditions
 from modelreg.lock.locked import Lock, Locked, Loose
 from modelreg.lock.reading import LockFile
@@ -29,7 +30,8 @@ def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock
     """
     known = terms.group is None or terms.group in (expected.groups or {})
     lock = file.read(expected.environment, expected.group(terms.group) if known else terms.group)
-    if not known and lock.group == terms.group:
+    if not known:
+        _check_group(lock, expected, terms.group)
         terms = terms._replace(group=None)
     pins = expected.pins(expected.group(terms.group))
     counted = {name: pin for name, pin in pins.items() if pin.role is not Role.TOOLING}
@@ -47,6 +49,21 @@ def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock
         findings.append(Finding(Severity.ERROR, "nothing", "packages", None, None))
     bare = comparison._replace(findings=(), roles=roles, unsaid=tuple(_unsaid(lock, expected.environment)))
     return lock, environment, bare.with_findings([*findings, *_scope(lock, expected.environment)])
+
+
+def _check_group(lock: Lock, expected: Expected, asked: str | None) -> None:
+    """Check that a lock has a group that the model has not.
+
+    Raises:
+        UsageError: it has none of that name either.
+    """
+    if asked is not None and lock.group is not None and normalized(lock.group) == normalized(asked):
+        return
+    try:
+        expected.group(asked)
+    except UsageError as error:
+        none = ": files of its kind have none" if lock.kind == "requirements.txt" else " of that name"
+        raise UsageError(f"{error}; nor has {lock.path} one{none}") from None
 
 
 def _assumed(lock: Lock, pins: Mapping[str, Pin]) -> tuple[tuple[Package, ...], list[tuple[str, str]]]:

@@ -89,15 +89,27 @@ def _projects(fields: Fields, entries: list[_Entry]) -> list[int]:
 
 def _chosen(fields: Fields, projects: list[_Entry], group: str | None) -> list[tuple[str, str]]:
     """Return the kind and the name of what is chosen beside the project's own needs: a group, else an extra."""
+    asked = normalized(group) if group else ""
     tables = [*(one.fields for one in projects), *filter(None, [fields.optional_child("manifest")])]
-    kinds = (("group", "dev-dependencies"), ("group", "dependency-groups"), ("extra", "optional-dependencies"))
-    for kind, name in kinds:
-        for table in tables:
-            lists = table.optional_child(name)
-            known = [one for one in (lists.mapping if lists else ()) if group and normalized(one) == group]
-            if known:
-                return [(kind, known[0])]
+    for kind, declared in (("group", _groups), ("extra", _extras)):
+        known = [name for table in tables for name in declared(table) if normalized(name) == asked]
+        if known:
+            return [(kind, known[0])]
     return []
+
+
+def _groups(table: Fields) -> Iterator[str]:
+    """Yield the groups of a project or workspace; one that needs nothing stands in what the project says alone."""
+    metadata = table.optional_child("metadata")
+    said = metadata.optional_child("requires-dev") if metadata else None
+    for lists in (table.optional_child("dev-dependencies"), table.optional_child("dependency-groups"), said):
+        yield from lists.mapping if lists else ()
+
+
+def _extras(table: Fields) -> Iterator[str]:
+    lists, metadata = table.optional_child("optional-dependencies"), table.optional_child("metadata")
+    yield from lists.mapping if lists else ()
+    yield from metadata.texts("provides-extras") if metadata else ()
 
 
 def _token(kind: str, project: str, name: str) -> str:
