@@ -85,6 +85,103 @@ def test_a_lock_that_pins_nothing_does_not_pass_even_where_unchecked_is_allowed(
     assert ("packages", ("error", "nothing")) in found(comparison).items()
 
 
+PYTORCH = "--extra-index-url https://download.pytorch.org/whl/cu121\n"
+MIRROR = "--index-url https://anna:secret@nexus.example.com/repository/pypi/simple\n"
+UNCHECKED = ("unchecked", "unknown")
+LABELS: dict[str, tuple[str, str, tuple[str, str] | None]] = {
+    "the default index alone": ("torch==2.1.0", "2.1.0", None),
+    "the default index by name": ("-i https://pypi.org/simple\ntorch==2.1.0", "2.1.0", None),
+    "an index of builds": (f"{PYTORCH}torch==2.1.0", "2.1.0", UNCHECKED),
+    "an index of builds, and the build has a label": (f"{PYTORCH}torch==2.1.0", "2.1.0+cu121", UNCHECKED),
+    "an index of builds in an included file": ("-r index.txt\ntorch==2.1.0", "2.1.0", UNCHECKED),
+    "an index of builds as the only one": (f"{PYTORCH.replace('extra-', '')}torch==2.1.0", "2.1.0", UNCHECKED),
+    "an index of builds of a company": (
+        "--extra-index-url=https://nexus.example.com/pytorch-cu121/simple\ntorch==2.1.0",
+        "2.1.0",
+        UNCHECKED,
+    ),
+    "a page of links to builds": (
+        "-f https://storage.googleapis.com/jax-releases/jax_cuda_releases.html\ntorch==2.1.0",
+        "2.1.0",
+        UNCHECKED,
+    ),
+    "another version than an index of builds could have": (f"{PYTORCH}torch==2.0.0", "2.1.0", ("error", "version")),
+    "the label": (f"{PYTORCH}torch==2.1.0+cu121", "2.1.0+cu121", None),
+    "another label": (f"{PYTORCH}torch==2.1.0+cu121", "2.1.0", ("error", "version")),
+    "the very text": (f"{PYTORCH}torch===2.1.0", "2.1.0", None),
+    "hashes": (f"{PYTORCH}torch==2.1.0 --hash=sha256:{SHA}", "2.1.0", None),
+    "a mirror": (f"{MIRROR}torch==2.1.0", "2.1.0", None),
+    "a mirror, and the build has a label": (f"{MIRROR}torch==2.1.0", "2.1.0+cu121", UNCHECKED),
+    "the default index, and the build has a label": ("torch==2.1.0", "2.1.0+cu121", ("error", "version")),
+    "a folder with such a build": ("--find-links builds\ntorch==2.1.0", "2.1.0", UNCHECKED),
+    "a folder by its address": ("-f {folder}\ntorch==2.1.0", "2.1.0", UNCHECKED),
+    "a folder without such a build": ("--find-links builds\ntorch==2.2.0", "2.2.0", None),
+    "a folder that is not here": ("--find-links /srv/wheels\ntorch==2.1.0", "2.1.0", None),
+    "a folder that is not here, and the build has a label": (
+        "--find-links /srv/wheels\ntorch==2.1.0",
+        "2.1.0+cu121",
+        UNCHECKED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "version", "outcome"), LABELS.values(), ids=LABELS)
+def test_where_an_index_of_the_lock_s_own_may_serve_another_label_that_is_unchecked(
+    text: str, version: str, outcome: tuple[str, str] | None
+) -> None:
+    Path("index.txt").write_text(PYTORCH, encoding="utf-8")
+    Path("builds").mkdir()
+    Path("builds/torch-2.1.0+cu121-cp311-cp311-linux_x86_64.whl").write_bytes(b"")
+    wanted = expected(Package("torch", version), NUMPY)
+    comparison = checked(f"{text}\nnumpy==2.1.0\n".format(folder=Path("builds").absolute().as_uri()), wanted)
+    assert found(comparison) == ({} if outcome is None else {"torch": outcome})
+    assert not any("secret" in str(one) for one in (*comparison.findings, *comparison.unsaid))
+
+
+def test_what_may_have_another_label_is_named_with_its_index_and_what_to_do() -> None:
+    (finding,) = checked(f"{PYTORCH}torch==2.1.0\n", expected(Package("torch", "2.1.0"))).findings[-1:]
+    assert finding.found == (
+        "==2.1.0 takes any local label, and https://download.pytorch.org/whl/cu121 (requirements.txt, line 1) "
+        "may have builds with a label; pin the label, or use ===, or hashes"
+    )
+    comparison = checked(f"{MIRROR}torch==2.1.0\nnumpy==2.1.0\n", expected(Package("torch", "2.1.0"), NUMPY))
+    assert comparison.fits
+    assert comparison.unsaid[-1] == (
+        "https://nexus.example.com/repository/pypi/simple was taken for a mirror: "
+        "that it has no builds with labels of torch was not checked"
+    )
+
+
+def test_a_file_that_would_have_to_be_downloaded_matters_only_for_what_it_may_pin() -> None:
+    sklearn = SKLEARN._replace(requires=("numpy",))
+    wanted = expected(sklearn, NUMPY, Package("joblib", "1.5.1"))
+    limits = "-c https://host/limits.txt\n"
+    whole = "scikit-learn==1.5.2\nnumpy==2.1.0\njoblib==1.5.1\n"
+    for text, outcome in (
+        (f"{limits}{whole}", {}),
+        (f"-r https://host/limits.txt\n{whole}", {}),
+        (f"{limits}scikit-learn==1.5.2\njoblib==1.5.1\n", {"numpy": UNCHECKED}),
+        (f"{limits}scikit-learn==1.5.2\n", {"numpy": UNCHECKED, "joblib": ("error", "missing")}),
+        (f"{limits}{whole.replace('numpy==2.1.0', 'numpy')}", {"numpy": UNCHECKED}),
+        ("-r https://host/limits.txt\nscikit-learn==1.5.2\n", {"numpy": UNCHECKED, "joblib": UNCHECKED}),
+    ):
+        comparison = checked(text, wanted)
+        assert found(comparison) == outcome
+        assert comparison.unsaid[-1] == (
+            "https://host/limits.txt was not downloaded, so what it pins was not compared; include a file"
+        )
+
+
+def test_a_folder_that_does_not_say_its_name_matters_only_where_something_is_missing() -> None:
+    Path("app").mkdir()
+    wanted = expected(SKLEARN, NUMPY)
+    assert found(checked("-e ./app\nscikit-learn==1.5.2\nnumpy==2.1.0\n", wanted)) == {"packages": ("info", "unknown")}
+    assert found(checked("-e ./app\nscikit-learn==1.5.2\n", wanted)) == {
+        "packages": UNCHECKED,
+        "numpy": ("error", "missing"),
+    }
+
+
 def test_what_the_model_does_not_need_may_be_loose() -> None:
     wanted = expected(SKLEARN, NUMPY, Package("jupyter", "1"), roles=Roles(("scikit-learn", "numpy"), ()))
     comparison = checked("scikit-learn==1.5.2\nnumpy==2.1.0\ngunicorn\njupyter\n", wanted)
@@ -182,6 +279,13 @@ def test_the_file_that_was_installed_must_be_among_those_that_are_listed() -> No
     assert found(checked("x==1.0\nnumpy==2.1.0\n", wanted)) == {"x": ("error", "origin")}
     local = expected(Package("x", "1.0", origin=Origin("archive", sha256=SHA)), NUMPY)
     assert found(checked(f"x==1.0 --hash=sha256:{ANOTHER}\nnumpy==2.1.0\n", local)) == {"x": ("error", "file")}
+
+
+def test_a_label_in_the_address_of_a_file_may_be_written_in_two_ways() -> None:
+    escaped = "https://host/torch-2.1.0%2Bcu121-py3-none-any.whl"
+    for here, there in ((escaped, escaped.replace("%2B", "+")), (escaped.replace("%2B", "+"), escaped.lower())):
+        wanted = expected(Package("torch", "2.1.0+cu121", origin=Origin("archive", here)), NUMPY)
+        assert checked(f"torch @ {there}\nnumpy==2.1.0\n", wanted).findings == ()
 
 
 def test_a_lock_for_another_python_or_another_system_does_not_fit() -> None:

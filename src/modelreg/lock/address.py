@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -43,11 +44,18 @@ def read_address(text: str, folder: Path) -> Address:
         return archive(address, found if is_sha256(found) else None, told.get("subdirectory"), name)
     if "://" in address and not address.startswith("file:"):
         return Address(Origin("archive", redacted(address)), name, loose="its address does not say what file it is")
-    place = url2pathname(urlsplit(address).path) if address.startswith("file:") else address
-    # Installers take it from the working directory, which need not be that of who checks.
-    path = next((one for one in (folder / place, Path(place)) if project_of(one)[0]), folder / place)
+    path = local_path(address, folder, lambda one: bool(project_of(one)[0]))
     found_name, version = project_of(path)
     return Address(Origin("directory"), name or found_name, version, folder=path)
+
+
+def local_path(address: str, folder: Path, is_it: Callable[[Path], bool] = Path.exists) -> Path:
+    """Return the path that a file's own address or path means; folder: that of the file it stands in.
+
+    Installers take it from the working directory, which need not be that of who checks.
+    """
+    place = url2pathname(urlsplit(address).path) if address.startswith("file:") else address
+    return next((one for one in (folder / place, Path(place)) if is_it(one)), folder / place)
 
 
 def archive(url: str, sha256: str | None, subdirectory: str | None = None, name: str = "") -> Address:
