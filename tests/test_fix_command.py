@@ -54,6 +54,30 @@ def test_the_environment_s_own_wrong_version_is_replaced_though_it_hides_what_th
     assert fixing.fix([(other, ALPHA), (hides, ALPHA)], PIP) == Fix((*START["pip"], "alpha==1.0"), ())
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found", "asked"),
+    [
+        ("1.0", "1.0+cu121", "alpha===1.0"),
+        ("1.0-1", "1.0.post1+cu121", "alpha===1.0.post1"),
+        ("1.0", "2.0+cu121", "alpha==1.0"),
+        ("1.0+cu121", "1.0", "alpha==1.0+cu121"),
+        ("1.0+cu121", "1.0+cpu", "alpha==1.0+cu121"),
+        ("2004d-foo", "1.0", "alpha===2004d-foo"),
+    ],
+)
+def test_a_version_that_two_equals_signs_do_not_name_alone_is_asked_for_with_three(
+    wanted: str, found: str, asked: str
+) -> None:
+    environment = WANTED._replace(packages=(ALPHA._replace(version=wanted),))
+    assert fixed(ALPHA._replace(version=found), wanted=environment).command == (*START["pip"], asked)
+
+
+def test_a_version_that_no_requirement_can_name_is_said() -> None:
+    environment = WANTED._replace(packages=(ALPHA._replace(version="1.0;x"),))
+    said = "alpha 1.0;x has a version that no requirement can name; install it by hand"
+    assert fixed(wanted=environment) == Fix((), (said,))
+
+
 def test_an_editable_in_place_of_a_release_is_replaced_although_its_version_is_right() -> None:
     editable = ALPHA._replace(origin=Origin("editable"))
     assert fixed(editable, BETA).command == (*START["pip"], "--force-reinstall", "alpha==1.0")
@@ -204,6 +228,42 @@ def test_an_environment_that_uv_made_is_put_right_with_uv_even_if_it_has_pip(
     configuration.write_text(f"{configuration.read_text(encoding='utf-8')}uv = 0.9\n", encoding="utf-8")
     assert quick(*arguments).out.startswith("uv pip install --python ")
     shutil.rmtree(place.site / "pip-26.3.dist-info")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the line is quoted for a POSIX shell")
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_what_no_installer_can_remove_and_what_only_its_label_tells_apart_are_put_right(
+    tool: str, quick: Run, beside: Registry, model: Path, tmp_path: Path, uv: Path
+) -> None:
+    place = Place(tmp_path / "venv")
+    subprocess.run([sys.executable, "-m", "venv", place.folder], check=True)
+    if tool == "uv":
+        shutil.rmtree(next(place.site.glob("pip-*.dist-info")))
+    wheels = tmp_path / "wheels"
+    for name, version in (("alpha", "1.0"), ("alpha", "1.0+cu121"), ("beta", "1.0"), ("beta", "2.0")):
+        make_wheel(wheels, name, version)
+    install = (str(uv), "pip", "install", "-q", "--no-index", "-f", str(wheels), "-p", str(place.python))
+    subprocess.run([*install, "alpha==1.0+cu121", "beta==2.0"], check=True)
+    damaged = place.site / "beta-2.0.dist-info"
+    damaged.joinpath("RECORD").unlink()
+    captured = capture(find_interpreter(place.python))
+    wanted = captured.environment._replace(packages=(ALPHA, Package("beta", "1.0")))
+    beside.register(model, "fraud", capture=captured._replace(environment=wanted))
+    arguments = ("verify-env", "fraud", "--python", str(place.folder))
+    variables = {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    environ = {**os.environ, **variables, "PATH": f"{uv.parent}{os.pathsep}{os.environ['PATH']}"}
+
+    ran = quick(*arguments, "--fix-command")
+    assert shlex.split(ran.out)[-1] == "alpha===1.0"
+    assert "beta 2.0 was installed without a list of its files, so neither pip nor uv can remove it" in ran.err
+    assert f"delete {damaged}, and run this again" in ran.err
+    subprocess.run(ran.out, shell=True, env=environ, check=True, capture_output=True)
+
+    shutil.rmtree(damaged)
+    ran = quick(*arguments, "--fix-command")
+    assert (shlex.split(ran.out)[-1], ran.err) == ("beta==1.0", "")
+    subprocess.run(ran.out, shell=True, env=environ, check=True, capture_output=True)
+    assert quick(*arguments).code == 0
 
 
 HIDING: dict[str, tuple[tuple[str, ...], dict[str, str], str, str]] = {
