@@ -1,10 +1,12 @@
 """verify-env --lock: would what is about to be built fit the model?"""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 from conftest import Run
+from environments import make_wheel
 from git_project import git, make_project
 
 from modelreg import Capture, Environment, Package, Platform, Python, Registry
@@ -279,6 +281,19 @@ def test_the_file_that_was_installed_must_be_among_those_that_are_listed() -> No
     assert found(checked("x==1.0\nnumpy==2.1.0\n", wanted)) == {"x": ("error", "origin")}
     local = expected(Package("x", "1.0", origin=Origin("archive", sha256=SHA)), NUMPY)
     assert found(checked(f"x==1.0 --hash=sha256:{ANOTHER}\nnumpy==2.1.0\n", local)) == {"x": ("error", "file")}
+
+
+@pytest.mark.parametrize("text", ["./x-1.0-py3-none-any.whl", "x @ {}", "{}"])
+def test_a_file_of_this_machine_is_looked_at_where_the_lock_lists_no_hash(text: str) -> None:
+    file = make_wheel(Path().absolute(), "x", "1.0")
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    wanted = expected(Package("x", "1.0", origin=Origin("archive", sha256=sha256)), NUMPY)
+    text = f"{text.format(file.as_uri())}\nnumpy==2.1.0\n"
+    assert checked(text, wanted).findings == ()
+    make_wheel(Path(), "x", "1.0", modules={"x.py": "ANSWER = 3\n"})
+    assert found(checked(text, wanted)) == {"x": ("error", "file")}
+    file.unlink()
+    assert found(checked(text, wanted)) == {"x": UNCHECKED}
 
 
 def test_a_label_in_the_address_of_a_file_may_be_written_in_two_ways() -> None:

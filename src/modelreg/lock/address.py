@@ -20,14 +20,15 @@ _EGG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Address(NamedTuple):
     """A place, and what it says of the package there; name and version are empty where it says none.
 
-    loose: why it does not say exactly which bytes are there; None: it does. folder: of this machine, where it is one.
+    loose: why it does not say exactly which bytes are there; None: it does. place: the folder or file, where that is on
+    this machine.
     """
 
     origin: Origin
     name: str = ""
     version: str = ""
     loose: str | None = None
-    folder: Path | None = None
+    place: Path | None = None
 
 
 def read_address(text: str, folder: Path) -> Address:
@@ -41,12 +42,18 @@ def read_address(text: str, folder: Path) -> Address:
         return _repository(vcs[1], vcs[2], name, told.get("subdirectory"))
     if PurePosixPath(unquote(urlsplit(address).path if "://" in address else address)).name.endswith(_ARCHIVES):
         found = told.get("sha256", "")
-        return archive(address, found if is_sha256(found) else None, told.get("subdirectory"), name)
-    if "://" in address and not address.startswith("file:"):
+        file = archive(address, found if is_sha256(found) else None, told.get("subdirectory"), name)
+        return file if is_remote(address) else file._replace(place=local_path(address, folder))
+    if is_remote(address):
         return Address(Origin("archive", redacted(address)), name, loose="its address does not say what file it is")
     path = local_path(address, folder, lambda one: bool(project_of(one)[0]))
     found_name, version = project_of(path)
-    return Address(Origin("directory"), name or found_name, version, folder=path)
+    return Address(Origin("directory"), name or found_name, version, place=path)
+
+
+def is_remote(address: str) -> bool:
+    """Tell whether an address is none of this machine."""
+    return "://" in address and not address.startswith("file:")
 
 
 def local_path(address: str, folder: Path, is_it: Callable[[Path], bool] = Path.exists) -> Path:

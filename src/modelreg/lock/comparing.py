@@ -1,6 +1,7 @@
 """Would what a lock installs fit a model? A lock, and what is expected, in; findings out."""
 
 from collections.abc import Iterator, Mapping
+from hashlib import file_digest
 
 from modelreg.environment.capture import editable_origin
 from modelreg.environment.compare import Comparison, compare, same_url
@@ -36,6 +37,7 @@ def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock
         terms = terms._replace(group=None)
     pins = expected.pins(expected.group(terms.group))
     counted = {name: pin for name, pin in pins.items() if pin.role is not Role.TOOLING}
+    lock = lock._replace(packages=tuple(_with_hash(one, counted.get(one.name)) for one in lock.packages))
     packages, open_ends = _assumed(lock, counted)
     environment = expected.environment._replace(packages=packages, conda=())
     files = {one.name: one.hashes for one in lock.packages if one.hashes}
@@ -69,6 +71,19 @@ def _check_group(lock: Lock, expected: Expected, asked: str | None) -> None:
         raise UsageError(f"{error}; nor has {lock.path} one{none}") from None
 
 
+def _with_hash(locked: Locked, pin: Pin | None) -> Locked:
+    """Add the hash of a file of this machine, where it is known which one is wanted and the lock lists none."""
+    wanted = pin.package.origin if pin else None
+    origin = locked.package.origin
+    if locked.hashes or not (locked.place and wanted and wanted.sha256 and origin and origin.kind == "archive"):
+        return locked
+    try:
+        with locked.place.open("rb") as file:
+            return locked._replace(hashes=frozenset({file_digest(file, "sha256").hexdigest()}))
+    except OSError:
+        return locked
+
+
 def _assumed(lock: Lock, pins: Mapping[str, Pin]) -> tuple[tuple[Package, ...], list[tuple[str, str]]]:
     """Return packages that can be compared, and what of them is not known: that is taken to be as it is wanted."""
     packages: list[Package] = []
@@ -99,11 +114,11 @@ def _compared(locked: Locked, wanted: Package, lock: Lock) -> tuple[Package, str
         return package._replace(version=wanted.version, origin=wanted.origin), doubt
     if origin and other and not origin.sha256 and _is_same_file(origin, other):
         return package._replace(version=package.version or wanted.version, origin=other), (
-            _NO_HASH if other.sha256 and other.sha256 not in locked.hashes else None
+            _NO_HASH if other.sha256 and not locked.hashes else None
         )
     if origin and other and origin.kind == other.kind == "editable" and other.commit:
         # As in an environment: what the folder holds decides, where it is there to be looked at.
-        here = origin if locked.folder is None else editable_origin(locked.folder, other.commit)
+        here = origin if locked.place is None else editable_origin(locked.place, other.commit)
         return package._replace(version=package.version or wanted.version, origin=here), None
     if package.version:
         return package, None

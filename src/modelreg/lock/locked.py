@@ -17,14 +17,14 @@ class Locked(NamedTuple):
     """A package that a lock would install.
 
     package.version is empty where the lock does not say it, as of a repository or a folder. hashes: the sha256 (hex) of
-    the files that it may be installed from; empty: the lock lists none. folder: that of an editable package, here.
-    is_open: any local label fits, as `==2.1.0` takes 2.1.0+cu121, too.
+    the files that it may be installed from; empty: the lock lists none. place: an editable package's folder, or the
+    file, on this machine.    is_open: any local label fits, as `==2.1.0` takes 2.1.0+cu121, too.
     """
 
     package: Package
     where: Where
     hashes: frozenset[str] = frozenset()
-    folder: Path | None = None
+    place: Path | None = None
     is_open: bool = False
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modelreg.digest import is_sha256
 from modelreg.environment.closure import Edges, Wanted
 from modelreg.environment.record import Environment, Origin, Package, normalized
-from modelreg.lock.address import Address, local_path, read_address
+from modelreg.lock.address import Address, is_remote, local_path, read_address
 from modelreg.lock.conditions import Conditions
 from modelreg.lock.lines import Line, read_lines
 from modelreg.lock.locked import Index, Lock, LockDamagedError, Locked, Loose, Unread, settled, within
@@ -140,7 +140,7 @@ def _indexes(line: Line) -> Iterator[Index]:
         if not _DEFAULT_INDEX.match(address):
             yield Index(without_secrets(address), line.where)
     for place in line.values("-f", "--find-links"):
-        folder = None if "://" in place and not place.startswith("file:") else local_path(place, line.folder)
+        folder = None if is_remote(place) else local_path(place, line.folder)
         yield Index(without_secrets(place), line.where, folder)
 
 
@@ -151,7 +151,7 @@ def _at(line: Line, name: str, address: Address, *, editable: bool) -> Locked | 
         origin = Origin("editable", place.url)
         if place.kind == "vcs" and not address.loose:
             origin = Origin("editable", place.url, place.vcs, place.commit, dirty=False)
-        return Locked(Package(name, address.version, origin=origin), line.where, folder=address.folder)
+        return Locked(Package(name, address.version, origin=origin), line.where, place=address.place)
     if address.loose:
         return Loose(name, address.loose, line.where, bounds=None)
     origin = address.origin
@@ -159,7 +159,7 @@ def _at(line: Line, name: str, address: Address, *, editable: bool) -> Locked | 
         (only,) = hashes
         origin = Origin("archive", origin.url, subdirectory=origin.subdirectory, sha256=only)
     listed = hashes or frozenset([origin.sha256] if origin.sha256 and origin.kind == "archive" else [])
-    return Locked(Package(name, address.version, origin=origin), line.where, listed)
+    return Locked(Package(name, address.version, origin=origin), line.where, listed, address.place)
 
 
 def _requirement(line: Line) -> "Requirement":

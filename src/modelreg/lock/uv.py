@@ -216,7 +216,7 @@ def _locked(entry: _Entry) -> Locked | Loose:
         place = source.get("editable")
         folder = Path(entry.where[0]).parent / place if isinstance(place, str) else None
         origin = Origin("directory" if folder is None else "editable")
-        return Locked(Package(entry.name, entry.version, origin=origin), entry.where, folder=folder)
+        return Locked(Package(entry.name, entry.version, origin=origin), entry.where, place=folder)
     if isinstance(git := source.get("git"), str):
         return _from_git(entry, git)
     place = source.get("url") or source.get("path")
