@@ -111,7 +111,8 @@ LABELS: dict[str, tuple[str, str, tuple[str, str] | None]] = {
     "the label": (f"{PYTORCH}torch==2.1.0+cu121", "2.1.0+cu121", None),
     "another label": (f"{PYTORCH}torch==2.1.0+cu121", "2.1.0", ("error", "version")),
     "the very text": (f"{PYTORCH}torch===2.1.0", "2.1.0", None),
-    "hashes": (f"{PYTORCH}torch==2.1.0 --hash=sha256:{SHA}", "2.1.0", None),
+    "a hash, which may be that of another build": (f"{PYTORCH}torch==2.1.0 --hash=sha256:{SHA}", "2.1.0", UNCHECKED),
+    "hashes from a mirror": (f"{MIRROR}torch==2.1.0 --hash=sha256:{SHA}", "2.1.0", None),
     "a mirror": (f"{MIRROR}torch==2.1.0", "2.1.0", None),
     "a mirror, and the build has a label": (f"{MIRROR}torch==2.1.0", "2.1.0+cu121", UNCHECKED),
     "the default index, and the build has a label": ("torch==2.1.0", "2.1.0+cu121", ("error", "version")),
@@ -140,11 +141,17 @@ def test_where_an_index_of_the_lock_s_own_may_serve_another_label_that_is_unchec
     assert not any("secret" in str(one) for one in (*comparison.findings, *comparison.unsaid))
 
 
+def test_the_hash_of_the_model_s_own_file_settles_which_label_it_is() -> None:
+    wanted = expected(Package("torch", "2.1.0+cu121", origin=Origin("archive", sha256=SHA)))
+    assert checked(f"{PYTORCH}torch==2.1.0 --hash=sha256:{SHA} --hash=sha256:{ANOTHER}\n", wanted).findings == ()
+    assert found(checked(f"{PYTORCH}torch==2.1.0 --hash=sha256:{ANOTHER}\n", wanted))["torch"] == UNCHECKED
+
+
 def test_what_may_have_another_label_is_named_with_its_index_and_what_to_do() -> None:
     (finding,) = checked(f"{PYTORCH}torch==2.1.0\n", expected(Package("torch", "2.1.0"))).findings[-1:]
     assert finding.found == (
         "==2.1.0 takes any local label, and https://download.pytorch.org/whl/cu121 (requirements.txt, line 1) "
-        "may have builds with a label; pin the label, or use ===, or hashes"
+        "may have builds with a label; pin the label, or use ==="
     )
     comparison = checked(f"{MIRROR}torch==2.1.0\nnumpy==2.1.0\n", expected(Package("torch", "2.1.0"), NUMPY))
     assert comparison.fits

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from hashlib import file_digest
 
 from modelreg.environment.capture import editable_origin
-from modelreg.environment.compare import Comparison, compare, same_url
+from modelreg.environment.compare import Comparison, compare, same_url, same_version
 from modelreg.environment.expected import Expected, Pin
 from modelreg.environment.finding import Finding, Role, Severity, few
 from modelreg.environment.policy import Terms
 from modelreg.environment.record import Environment, Origin, Package, normalized
 from modelreg.errors import UsageError
 from modelreg.lock.conditions import Conditions
-from modelreg.lock.labels import label_doubt, unknown_labels
+from modelreg.lock.labels import is_settled, label_doubt, unknown_labels
 from modelreg.lock.locked import Lock, Locked, Loose, Where
 from modelreg.lock.reading import LockFile
 
@@ -90,7 +90,9 @@ def _assumed(lock: Lock, pins: Mapping[str, Pin]) -> tuple[tuple[Package, ...], 
     unknown: list[tuple[str, str]] = []
     for one in lock.packages:
         pin = pins.get(one.name)
-        package, reason = _compared(one, pin.package, lock) if pin else (one.package, None)
+        package, reason = one.package, None
+        if pin:
+            package, reason = _by_label(one, pin.package, lock) or _compared(one, pin.package)
         packages.append(package)
         if reason is not None:
             unknown.append((package.name, reason))
@@ -107,11 +109,17 @@ def _assumed(lock: Lock, pins: Mapping[str, Pin]) -> tuple[tuple[Package, ...], 
     return tuple(packages), unknown
 
 
-def _compared(locked: Locked, wanted: Package, lock: Lock) -> tuple[Package, str | None]:
-    package, origin, other = locked.package, locked.package.origin, wanted.origin
+def _by_label(locked: Locked, wanted: Package, lock: Lock) -> tuple[Package, str | None] | None:
+    """Return a package that is taken for the one that is wanted, as a pin without a label may get it."""
+    package = locked.package
+    if is_settled(locked, wanted) and same_version(package.version, wanted.version.partition("+")[0]):
+        return package._replace(version=wanted.version), None
     doubt = label_doubt(locked, wanted, lock.indexes)
-    if doubt is not None:
-        return package._replace(version=wanted.version, origin=wanted.origin), doubt
+    return None if doubt is None else (package._replace(version=wanted.version, origin=wanted.origin), doubt)
+
+
+def _compared(locked: Locked, wanted: Package) -> tuple[Package, str | None]:
+    package, origin, other = locked.package, locked.package.origin, wanted.origin
     if origin and other and not origin.sha256 and _is_same_file(origin, other):
         return package._replace(version=package.version or wanted.version, origin=other), (
             _NO_HASH if other.sha256 and not locked.hashes else None

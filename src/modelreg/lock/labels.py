@@ -36,9 +36,17 @@ def label_doubt(locked: Locked, wanted: Package, indexes: Iterable[Index]) -> st
         served = f"has {locked.package.version}+{label}" if label else "may have builds with a label"
         return (
             f"=={locked.package.version} takes any local label, and {index.address} "
-            f"({index.where[0]}, line {index.where[1]}) {served}; pin the label, or use ===, or hashes"
+            f"({index.where[0]}, line {index.where[1]}) {served}; pin the label, or use ==="
         )
     return None
+
+
+def is_settled(locked: Locked, wanted: Package) -> bool:
+    """Tell whether a pin lets in the file that is wanted, whatever its label is, as its hash is known and listed.
+
+    Another hash tells nothing: it may be that of a build with a label.
+    """
+    return locked.is_open and wanted.origin is not None and wanted.origin.sha256 in locked.hashes
 
 
 def unknown_labels(locked: Locked, wanted: Package, indexes: Iterable[Index]) -> bool:
@@ -49,7 +57,11 @@ def unknown_labels(locked: Locked, wanted: Package, indexes: Iterable[Index]) ->
 
 def _can_differ(locked: Locked, wanted: Package) -> bool:
     origin = wanted.origin
-    if not locked.is_open or locked.hashes or (origin and (origin.url is not None or origin.kind == "editable")):
+    if (
+        not locked.is_open
+        or is_settled(locked, wanted)
+        or (origin and (origin.url is not None or origin.kind == "editable"))
+    ):
         return False
     return same_version(locked.package.version, wanted.version.partition("+")[0])
 
