@@ -53,9 +53,11 @@ def read_uv(document: Mapping[str, object], lines: list[Where], environment: Env
         _entry(package, where) for package, where in zip(fields.optional_children("package"), lines, strict=True)
     ]
     projects = _projects(fields, entries)
-    chosen = _chosen(fields, [entries[number] for number in projects], group)
-    tokens = [_token(kind, entries[number].name, name) for kind, name in chosen for number in projects]
-    conditions = Conditions(environment, extras=[*tokens, *(_token("project", entries[n].name, "") for n in projects)])
+    own = [entries[number] for number in projects]
+    chosen = _chosen(fields, own, group)
+    tokens = [_token(kind, one.name, name) for kind, name in chosen for one in own if _needs(one, kind, name)]
+    tokens += [_token("extra", name, extra) for name, extra in _own_extras(own, chosen)]
+    conditions = Conditions(environment, extras=[*tokens, *(_token("project", project.name, "") for project in own)])
     walk = _Walk(entries, conditions)
     top = (lines[0][0], 1) if lines else ("uv.lock", 1)
     for number in projects:
@@ -110,6 +112,27 @@ def _extras(table: Fields) -> Iterator[str]:
     lists, metadata = table.optional_child("optional-dependencies"), table.optional_child("metadata")
     yield from lists.mapping if lists else ()
     yield from metadata.texts("provides-extras") if metadata else ()
+
+
+def _needs(project: _Entry, kind: str, name: str) -> bool:
+    """Tell whether a project needs anything for a group or extra; uv takes one that is empty for not chosen."""
+    lists = project.fields.optional_child("dev-dependencies" if kind == "group" else "optional-dependencies")
+    return lists is not None and name in lists.mapping
+
+
+def _own_extras(projects: list[_Entry], chosen: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield the extras of projects that a chosen group asks for, with the project's name: `["the-app[cpu]"]`."""
+    names = {project.name for project in projects}
+    for project in projects:
+        groups = project.fields.optional_child("dev-dependencies")
+        for kind, group in chosen:
+            for one in groups.children(group) if kind == "group" and groups and group in groups.mapping else ():
+                if (name := normalized(one.text("name"))) in names:
+                    yield from ((name, normalized(extra)) for extra in _extras_of(one))
+
+
+def _extras_of(dependency: Fields) -> Iterator[str]:
+    yield from (*dependency.texts("extra"), *dependency.texts("extras"))
 
 
 def _token(kind: str, project: str, name: str) -> str:
@@ -187,8 +210,7 @@ class _Walk:
             if number is None:
                 self._loose.append(Loose(name, "the lock does not say which of its entries is meant", where))
                 continue
-            extras = (*dependency.texts("extra"), *dependency.texts("extras"))
-            yield from (_Step(number, extra) for extra in ("", *map(normalized, extras)))
+            yield from (_Step(number, extra) for extra in ("", *map(normalized, _extras_of(dependency))))
 
     def _resolved(self, name: str, dependency: Fields) -> int | None:
         """Return the number of the one package that a dependency means for this environment."""
