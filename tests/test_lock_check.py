@@ -1,10 +1,12 @@
 """verify-env --lock: would what is about to be built fit the model?"""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 from conftest import Run
+from environments import make_wheel
 from git_project import git, make_project
 
 from modelreg import Capture, Environment, Package, Platform, Python, Registry
@@ -83,6 +85,110 @@ def test_a_lock_that_pins_nothing_does_not_pass_even_where_unchecked_is_allowed(
     comparison = checked("numpy\nscikit-learn\n", expected(SKLEARN, NUMPY), Terms(allow_unchecked=True))
     assert not comparison.fits
     assert ("packages", ("error", "nothing")) in found(comparison).items()
+
+
+PYTORCH = "--extra-index-url https://download.pytorch.org/whl/cu121\n"
+MIRROR = "--index-url https://anna:secret@nexus.example.com/repository/pypi/simple\n"
+UNCHECKED = ("unchecked", "unknown")
+LABELS: dict[str, tuple[str, str, tuple[str, str] | None]] = {
+    "the default index alone": ("torch==2.1.0", "2.1.0", None),
+    "the default index by name": ("-i https://pypi.org/simple\ntorch==2.1.0", "2.1.0", None),
+    "an index of builds": (f"{PYTORCH}torch==2.1.0", "2.1.0", UNCHECKED),
+    "an index of builds, and the build has a label": (f"{PYTORCH}torch==2.1.0", "2.1.0+cu121", UNCHECKED),
+    "an index of builds in an included file": ("-r index.txt\ntorch==2.1.0", "2.1.0", UNCHECKED),
+    "an index of builds as the only one": (f"{PYTORCH.replace('extra-', '')}torch==2.1.0", "2.1.0", UNCHECKED),
+    "an index of builds of a company": (
+        "--extra-index-url=https://nexus.example.com/pytorch-cu121/simple\ntorch==2.1.0",
+        "2.1.0",
+        UNCHECKED,
+    ),
+    "a page of links to builds": (
+        "-f https://storage.googleapis.com/jax-releases/jax_cuda_releases.html\ntorch==2.1.0",
+        "2.1.0",
+        UNCHECKED,
+    ),
+    "another version than an index of builds could have": (f"{PYTORCH}torch==2.0.0", "2.1.0", ("error", "version")),
+    "the label": (f"{PYTORCH}torch==2.1.0+cu121", "2.1.0+cu121", None),
+    "another label": (f"{PYTORCH}torch==2.1.0+cu121", "2.1.0", ("error", "version")),
+    "the very text": (f"{PYTORCH}torch===2.1.0", "2.1.0", None),
+    "a hash, which may be that of another build": (f"{PYTORCH}torch==2.1.0 --hash=sha256:{SHA}", "2.1.0", UNCHECKED),
+    "hashes from a mirror": (f"{MIRROR}torch==2.1.0 --hash=sha256:{SHA}", "2.1.0", None),
+    "a mirror": (f"{MIRROR}torch==2.1.0", "2.1.0", None),
+    "a mirror, and the build has a label": (f"{MIRROR}torch==2.1.0", "2.1.0+cu121", UNCHECKED),
+    "the default index, and the build has a label": ("torch==2.1.0", "2.1.0+cu121", ("error", "version")),
+    "a folder with such a build": ("--find-links builds\ntorch==2.1.0", "2.1.0", UNCHECKED),
+    "a folder by its address": ("-f {folder}\ntorch==2.1.0", "2.1.0", UNCHECKED),
+    "a folder without such a build": ("--find-links builds\ntorch==2.2.0", "2.2.0", None),
+    "a folder that is not here": ("--find-links /srv/wheels\ntorch==2.1.0", "2.1.0", None),
+    "a folder that is not here, and the build has a label": (
+        "--find-links /srv/wheels\ntorch==2.1.0",
+        "2.1.0+cu121",
+        UNCHECKED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "version", "outcome"), LABELS.values(), ids=LABELS)
+def test_where_an_index_of_the_lock_s_own_may_serve_another_label_that_is_unchecked(
+    text: str, version: str, outcome: tuple[str, str] | None
+) -> None:
+    Path("index.txt").write_text(PYTORCH, encoding="utf-8")
+    Path("builds").mkdir()
+    Path("builds/torch-2.1.0+cu121-cp311-cp311-linux_x86_64.whl").write_bytes(b"")
+    wanted = expected(Package("torch", version), NUMPY)
+    comparison = checked(f"{text}\nnumpy==2.1.0\n".format(folder=Path("builds").absolute().as_uri()), wanted)
+    assert found(comparison) == ({} if outcome is None else {"torch": outcome})
+    assert not any("secret" in str(one) for one in (*comparison.findings, *comparison.unsaid))
+
+
+def test_the_hash_of_the_model_s_own_file_settles_which_label_it_is() -> None:
+    wanted = expected(Package("torch", "2.1.0+cu121", origin=Origin("archive", sha256=SHA)))
+    assert checked(f"{PYTORCH}torch==2.1.0 --hash=sha256:{SHA} --hash=sha256:{ANOTHER}\n", wanted).findings == ()
+    assert found(checked(f"{PYTORCH}torch==2.1.0 --hash=sha256:{ANOTHER}\n", wanted))["torch"] == UNCHECKED
+
+
+def test_what_may_have_another_label_is_named_with_its_index_and_what_to_do() -> None:
+    (finding,) = checked(f"{PYTORCH}torch==2.1.0\n", expected(Package("torch", "2.1.0"))).findings[-1:]
+    assert finding.found == (
+        "==2.1.0 takes any local label, and https://download.pytorch.org/whl/cu121 (requirements.txt, line 1) "
+        "may have builds with a label; pin the label, or use ==="
+    )
+    comparison = checked(f"{MIRROR}torch==2.1.0\nnumpy==2.1.0\n", expected(Package("torch", "2.1.0"), NUMPY))
+    assert comparison.fits
+    assert comparison.unsaid[-1] == (
+        "https://nexus.example.com/repository/pypi/simple was taken for a mirror: "
+        "that it has no builds with labels of torch was not checked"
+    )
+
+
+def test_a_file_that_would_have_to_be_downloaded_matters_only_for_what_it_may_pin() -> None:
+    sklearn = SKLEARN._replace(requires=("numpy",))
+    wanted = expected(sklearn, NUMPY, Package("joblib", "1.5.1"))
+    limits = "-c https://host/limits.txt\n"
+    whole = "scikit-learn==1.5.2\nnumpy==2.1.0\njoblib==1.5.1\n"
+    for text, outcome in (
+        (f"{limits}{whole}", {}),
+        (f"-r https://host/limits.txt\n{whole}", {}),
+        (f"{limits}scikit-learn==1.5.2\njoblib==1.5.1\n", {"numpy": UNCHECKED}),
+        (f"{limits}scikit-learn==1.5.2\n", {"numpy": UNCHECKED, "joblib": ("error", "missing")}),
+        (f"{limits}{whole.replace('numpy==2.1.0', 'numpy')}", {"numpy": UNCHECKED}),
+        ("-r https://host/limits.txt\nscikit-learn==1.5.2\n", {"numpy": UNCHECKED, "joblib": UNCHECKED}),
+    ):
+        comparison = checked(text, wanted)
+        assert found(comparison) == outcome
+        assert comparison.unsaid[-1] == (
+            "https://host/limits.txt was not downloaded, so what it pins was not compared; include a file"
+        )
+
+
+def test_a_folder_that_does_not_say_its_name_matters_only_where_something_is_missing() -> None:
+    Path("app").mkdir()
+    wanted = expected(SKLEARN, NUMPY)
+    assert found(checked("-e ./app\nscikit-learn==1.5.2\nnumpy==2.1.0\n", wanted)) == {"packages": ("info", "unknown")}
+    assert found(checked("-e ./app\nscikit-learn==1.5.2\n", wanted)) == {
+        "packages": UNCHECKED,
+        "numpy": ("error", "missing"),
+    }
 
 
 def test_what_the_model_does_not_need_may_be_loose() -> None:
@@ -184,6 +290,26 @@ def test_the_file_that_was_installed_must_be_among_those_that_are_listed() -> No
     assert found(checked(f"x==1.0 --hash=sha256:{ANOTHER}\nnumpy==2.1.0\n", local)) == {"x": ("error", "file")}
 
 
+@pytest.mark.parametrize("text", ["./x-1.0-py3-none-any.whl", "x @ {}", "{}"])
+def test_a_file_of_this_machine_is_looked_at_where_the_lock_lists_no_hash(text: str) -> None:
+    file = make_wheel(Path().absolute(), "x", "1.0")
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    wanted = expected(Package("x", "1.0", origin=Origin("archive", sha256=sha256)), NUMPY)
+    text = f"{text.format(file.as_uri())}\nnumpy==2.1.0\n"
+    assert checked(text, wanted).findings == ()
+    make_wheel(Path(), "x", "1.0", modules={"x.py": "ANSWER = 3\n"})
+    assert found(checked(text, wanted)) == {"x": ("error", "file")}
+    file.unlink()
+    assert found(checked(text, wanted)) == {"x": UNCHECKED}
+
+
+def test_a_label_in_the_address_of_a_file_may_be_written_in_two_ways() -> None:
+    escaped = "https://host/torch-2.1.0%2Bcu121-py3-none-any.whl"
+    for here, there in ((escaped, escaped.replace("%2B", "+")), (escaped.replace("%2B", "+"), escaped.lower())):
+        wanted = expected(Package("torch", "2.1.0+cu121", origin=Origin("archive", here)), NUMPY)
+        assert checked(f"torch @ {there}\nnumpy==2.1.0\n", wanted).findings == ()
+
+
 def test_a_lock_for_another_python_or_another_system_does_not_fit() -> None:
     text = 'lock-version = "1.0"\nrequires-python = "{}"\nenvironments = ["{}"]\npackages = []\n'
     wanted = expected(NUMPY._replace(name="pip"), SKLEARN)
@@ -217,6 +343,54 @@ def test_the_group_that_is_asked_for_may_be_the_models_or_the_locks() -> None:
     assert comparison.unsaid[-1] == "of its groups and extras, gpu was chosen"
     with pytest.raises(UsageError, match="the model has no group nonsense"):
         checked(text, wanted, Terms(group="nonsense"), "pylock.toml")
+
+
+GROUPED = {
+    "a group of a pylock": ("pylock.toml", 'dependency-groups = ["Gpu_Box"]\n', "gpu-box"),
+    "an extra of a pylock": ("pylock.toml", 'extras = ["gpu"]\n', "GPU"),
+    "a group of a uv.lock": (
+        "uv.lock",
+        "[package.dev-dependencies]\nGpu_Box = [{ name = 'scikit-learn' }]\n",
+        "gpu-box",
+    ),
+    "an extra of a uv.lock": ("uv.lock", "[package.optional-dependencies]\ngpu = [{ name = 'scikit-learn' }]\n", "gpu"),
+    "an empty group of a uv.lock": ("uv.lock", "[package.metadata.requires-dev]\ngpu = []\n", "gpu"),
+    "an empty extra of a uv.lock": ("uv.lock", "[package.metadata]\nprovides-extras = ['gpu']\n", "gpu"),
+}
+
+
+@pytest.mark.parametrize(("name", "declared", "group"), GROUPED.values(), ids=GROUPED)
+def test_a_group_that_only_the_lock_has_may_be_named(
+    quick: Run, fraud: Registry, name: str, declared: str, group: str
+) -> None:
+    entries = "".join(
+        f'[[{{0}}]]\nname = "{package}"\nversion = "{version}"\n{{1}}\n'
+        for package, version in (("joblib", "1.5.1"), ("numpy", "2.1.0"), ("scikit-learn", "1.5.2"))
+    )
+    if name == "uv.lock":
+        needed = ["joblib", "numpy", *([] if "scikit-learn" in declared else ["scikit-learn"])]
+        listed = ", ".join(f'{{ name = "{one}" }}' for one in needed)
+        head = f'version = 1\n[[package]]\nname = "app"\nsource = {{ virtual = "." }}\ndependencies = [{listed}]\n'
+        text = head + declared + entries.format("package", 'source = { registry = "https://h/simple" }')
+    else:
+        text = f'lock-version = "1.0"\n{declared}' + entries.format("packages", 'wheels = [{ name = "x-1.whl" }]')
+    Path(name).write_text(text, encoding="utf-8")
+    arguments = ("--lock", name, "--group", group)
+    ran = quick("verify-env", "fraud", *arguments)
+    assert (ran.code, ran.err) == (0, "")
+    assert "of its groups and extras, gpu" in ran.out.lower()
+    fraud.pull("fraud", "pulled")
+    assert quick("verify-env", "./pulled", *arguments).code == 0
+    ran = quick("verify-env", "fraud", "--lock", name, "--group", "nonsense")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"the model has no group nonsense, nor any other: it was declared none; nor has {name} one" in ran.err
+
+
+def test_a_requirements_file_has_no_groups_to_name(quick: Run, fraud: Registry) -> None:
+    Path("requirements.txt").write_text(GOOD, encoding="utf-8")
+    ran = quick("verify-env", "fraud", "--lock", "requirements.txt", "--group", "serve")
+    assert (ran.code, ran.out) == (2, "")
+    assert "nor has requirements.txt one: files of its kind have none" in ran.err
 
 
 def test_what_a_model_imports_is_told_of_what_the_lock_lacks() -> None:
@@ -268,26 +442,6 @@ def test_a_finding_stands_on_its_line_of_the_lock_in_github(quick: Run, fraud: R
     assert ran.code == 3
     assert "file=locks/base.txt,line=2::scikit-learn is 1.4.2" in ran.out
     assert "file=locks/serve.txt,line=3::numpy could not be checked" in ran.out
-
-
-@pytest.mark.parametrize("absolute", [False, True], ids=["by a relative path", "by an absolute path"])
-def test_github_is_told_a_file_s_path_from_the_root_of_the_repository(
-    run: Run, fraud: Registry, monkeypatch: pytest.MonkeyPatch, absolute: bool
-) -> None:
-    root = Path.cwd()
-    service = root / "services" / "fraud"
-    service.mkdir(parents=True)
-    lock = service / "requirements.txt"
-    lock.write_text("scikit-learn==1.4.2\n", encoding="utf-8")
-    elsewhere = root.parent / "elsewhere.txt"
-    elsewhere.write_text("scikit-learn==1.4.2\n", encoding="utf-8")
-    monkeypatch.chdir(service)
-    variables = {"MODELREG_REGISTRY": fraud.url, "GITHUB_WORKSPACE": str(root)}
-    path = lock if absolute else Path(lock.name)
-    ran = run("verify-env", "fraud", "--lock", str(path), "--format", "github", **variables)
-    assert "file=services/fraud/requirements.txt,line=1::joblib is not installed" in ran.out
-    ran = run("verify-env", "fraud", "--lock", str(elsewhere), "--format", "github", **variables)
-    assert f"file={elsewhere},line=1::joblib is not installed" in ran.out
 
 
 def test_json_and_a_pulled_manifest_take_a_lock_as_well(quick: Run, fraud: Registry) -> None:

@@ -1,9 +1,11 @@
 """What a requirements.txt would install, before anything is built."""
 
 import contextlib
+import locale
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from modelreg import Environment, Package, Platform, Python
 from modelreg.errors import EnvironmentUnreadableError, ModelregError, NotFoundError, UsageError
-from modelreg.lock.locked import Lock, Loose
+from modelreg.lock.locked import Lock, Loose, Unread
 from modelreg.lock.reading import LockFile
 
 LINUX = Environment(
@@ -25,6 +27,7 @@ LINUX = Environment(
     ),
 )
 WINDOWS = LINUX._replace(python=Python("3.13.0", "cpython"), platform=Platform("windows", "amd64"))
+LATIN = locale.getpreferredencoding(do_setlocale=False).lower().replace("-", "") != "utf8"
 COMMIT = "a" * 40
 SHA = "b" * 64
 
@@ -67,6 +70,29 @@ def test_pins_comments_continuations_and_hashes_are_read_with_the_line_each_stan
 def test_a_comment_ends_a_continued_line_as_it_does_for_pip() -> None:
     assert pins(lock("numpy==2.1.0 \\\n# a comment \\\npandas==2.2.0\n")) == {"numpy": "2.1.0", "pandas": "2.2.0"}
     assert pins(lock("numpy\\\n==2.1.0")) == {"numpy": "2.1.0"}
+    (hashed,) = lock(f"numpy==2.1.0 \\\n    --hash=sha256:{SHA}\\\n# a comment\n").packages
+    assert hashed.hashes == {SHA}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " " * 90_000 + "x",
+        "numpy==2.1.0" + " " * 90_000 + ";",
+        "# " + " #" * 45_000,
+        "-e " + "a " * 45_000,
+        "-e a" + "[" * 9_000,
+        "x @ https://h/" + "; " * 4_000,
+        "${" * 45_000,
+        "numpy==2.1.0 ; '" + "' in extras " * 700,
+    ],
+    ids=["blank", "blank within", "signs", "words", "brackets", "semicolons", "variables", "quotes"],
+)
+def test_lines_that_would_take_a_careless_reader_hours_take_no_time(line: str) -> None:
+    before = time.process_time()
+    with contextlib.suppress(ModelregError):
+        lock(f"{line}\n" * 20)
+    assert time.process_time() - before < 5
 
 
 @pytest.mark.parametrize(
@@ -112,6 +138,60 @@ def test_a_pin_beside_bounds_is_a_pin_and_two_pins_are_none() -> None:
     )
 
 
+WHEEL = "https://h/numpy-2.1.0-py3-none-any.whl"
+TAKEN = {
+    "a marker after a URL without a space": (f"numpy @ {WHEEL}; python_version > '3'", "2.1.0"),
+    "a marker after a URL without any space": (f"numpy @ {WHEEL};python_version > '3'", "2.1.0"),
+    "such a marker that does not hold": (f"numpy @ {WHEEL}; python_version < '3'", None),
+    "a bare URL with a marker": (f"{WHEEL}; python_version > '3'", "2.1.0"),
+    "a bare URL with one that does not hold": (f"{WHEEL} ; python_version < '3'", None),
+    "a URL without spaces before it": (f"numpy@{WHEEL}", "2.1.0"),
+    "a path with a marker": ("./numpy-2.1.0-py3-none-any.whl;python_version < '3'", None),
+    "a path with extras and a marker": ("dist/numpy-2.1.0-py3-none-any.whl[x]; python_version > '3'", "2.1.0"),
+    "a label in a URL": ("https://h/numpy-2.1.0%2Bcu121-py3-none-any.whl", "2.1.0+cu121"),
+    "a label in the URL of a name": ("numpy @ https://h/numpy-2.1.0%2Bcu121-py3-none-any.whl", "2.1.0+cu121"),
+    "a semicolon that nothing follows": ("numpy==2.1.0;", "2.1.0"),
+    "a form feed": ("# two pages\f numpy==2.1.0", "2.1.0"),
+    "the separators of Unicode": ("pandas==1.0\u2028numpy==2.1.0", "2.1.0"),
+    "one version twice": ("numpy==2.1.0,==2.1", "2.1"),
+    "a version and its label": ("numpy==2.1.0,==2.1.0+cpu", "2.1.0+cpu"),
+    "a label in one of two lines": ("numpy==2.1.0\nnumpy==2.1.0+cpu", "2.1.0+cpu"),
+    "the text of a version": ("numpy===2.1.*", "2.1.*"),
+    "options in quotes": ('-r "base.txt"', "2.1.0"),
+    "an option that is cut short": ("--requirem base.txt", "2.1.0"),
+    "a constraint for what has extras": ("-c base.txt\nnumpy[x]", "2.1.0"),
+    "a constraint for what extras need": ("-c base.txt\nourselves[web]==1.0", "2.1.0"),
+    "a constraint for what has a place": (f"-c base.txt\nnumpy @ {WHEEL}", "2.1.0"),
+    "a constraint for a commit": (f"-c base.txt\nnumpy @ git+https://h/n@{COMMIT}", ""),
+}
+
+
+@pytest.mark.parametrize(("text", "version"), TAKEN.values(), ids=TAKEN)
+def test_what_pip_takes_is_read_as_pip_reads_it(text: str, version: str | None) -> None:
+    Path("base.txt").write_text("numpy==2.1.0\n", encoding="utf-8")
+    ours = Package("ourselves", "1.0", requires=("numpy ; extra == 'web'",))
+    found = lock(f"{text}\n", LINUX._replace(packages=(ours, Package("numpy", "2.1.0"))))
+    assert (pins(found).get("numpy"), found.loose) == (version, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "numpy==2.1.0\nnumpy>=3",
+        "numpy==2.1.0,<2",
+        "numpy===2.1.0\nnumpy==2.1.0+cpu",
+        f"numpy==2.1.0 --hash=sha256:{SHA}\nnumpy==2.1.0 --hash=sha256:{'c' * 64}",
+        f"-c base.txt\nnumpy @ {WHEEL.replace('2.1.0', '2.2.0')}",
+        "-c base.txt\nnumpy @ git+https://h/n@main",
+        "-c base.txt\nnumpy<2",
+    ],
+)
+def test_what_pip_would_not_install_or_from_elsewhere_is_left_open(text: str) -> None:
+    Path("base.txt").write_text("numpy==2.1.0\n", encoding="utf-8")
+    found = lock(f"{text}\n")
+    assert (pins(found), [*loose(found)]) == ({}, ["numpy"])
+
+
 def test_included_files_are_read_from_where_they_lie() -> None:
     Path("sub/deep").mkdir(parents=True)
     Path("sub/base.txt").write_text("-r deep/more.txt\nnumpy==2.1.0\n", encoding="utf-8")
@@ -152,9 +232,12 @@ def test_files_that_include_each_other_many_times_are_read_once() -> None:
 
 
 def test_a_file_that_would_have_to_be_downloaded_leaves_everything_open() -> None:
-    found = lock("-r https://anna:secret@host/base.txt\nnumpy==2.1.0\n")
-    assert pins(found) == {"numpy": "2.1.0"}
-    assert loose(found) == {"": "https://host/base.txt was not downloaded; include a file"}
+    found = lock("-r https://anna:secret@host/base.txt\nscikit-learn==1.5.2\n-c https://host/limits.txt\n")
+    assert pins(found) == {"scikit-learn": "1.5.2"}
+    assert found.unread == (
+        Unread("https://host/base.txt", ("requirements.txt", 1)),
+        Unread("https://host/limits.txt", ("requirements.txt", 3), frozenset({"scikit-learn", "numpy"})),
+    )
 
 
 def test_repositories_are_pinned_by_a_commit_alone() -> None:
@@ -229,10 +312,24 @@ def test_files_of_every_encoding_that_pip_takes_are_read(encoding: str) -> None:
         ("<html>\n", "line 1: '<html>' is no requirement"),
         ("numpy==2.1.0 --hash='sha256\n", "line 1: its options cannot be read"),
         (b"\x7fELF\0\0\0\xff\xfe", "is no text, so it is no lock"),
-        ("x y" * 100_000, "is no requirement"),
-        ("numpy==2.1.0;" + "(" * 50_000, "is no requirement"),
+        ("x y" * 3_000, "is no requirement"),
+        ("x y" * 30_000, "what it asks for is longer than 10,000 characters"),
+        ("numpy==2.1.0 \\\n" * 30_000, "line 1: it is longer than 100,000 characters"),
+        ("numpy==2.1.0 --hash=" + "x " * 60_000, "it is longer than 100,000 characters"),
+        ("numpy==2.1.0;" + "(" * 9_000, "is no requirement"),
+        ("numpy==2.1.0 ; " + "extra == 'x' and " * 500, "is no requirement"),
+        (b"numpy==2.1.0\0\n", "is no text, so it is no lock"),
+        (b"numpy==2.1.0\n\xff\xfe\x80", "is no requirement" if LATIN else "is no text"),
+        (b"# " + b"x" * 17_000_000, "is too large to be a lock; give one of at most 16 MiB"),
+        ("numpy==2.1.0 -r base.txt\n", "pip passes over -r there, which has to have a line of its own"),
+        ("-r a.txt -c b.txt\n", "pip passes over -c there"),
+        ("numpy==2.1.0 -e ./x\n", "pip passes over -e there"),
+        ('"numpy==2.1.0"\n', "is no requirement that pip would take"),
     ],
-    ids=["a sentence", "html", "an open quote", "a program", "long", "deep"],
+    ids=[
+        *("a sentence", "html", "an open quote", "a program", "long", "too long", "continued", "long options", "deep"),
+        *("a long marker", "a NUL", "no UTF-8", "large", "a file beside", "two files", "an editable beside", "quoted"),
+    ],
 )
 def test_what_no_installer_would_take_is_one_error_with_exit_4(text: str | bytes, said: str) -> None:
     with pytest.raises(ModelregError) as error:
@@ -285,7 +382,11 @@ def test_a_lock_that_is_not_there_or_of_another_tool_is_told_so() -> None:
         "Pipfile.lock": f"{make} with pipenv requirements",
         "conda-lock.yml": build,
         "pixi.lock": build,
-        "environment.yml": make,
+        "environment.yml": "check with --python what conda installed from it",
+        "setup.cfg": f"{make} with pip-compile setup.cfg, or uv pip compile setup.cfg -o requirements.txt",
+        "setup.py": f"{make} with pip-compile setup.py, or uv pip compile setup.py -o requirements.txt",
+        "Pipfile": f"{make} with pipenv requirements",
+        "pyproject.toml": f"{make} with uv lock, pip lock or pip-compile",
         "package.json": make,
     }.items():
         with pytest.raises(UsageError, match=rf"is no requirements\.txt, pylock\.toml or uv\.lock; {told}"):

@@ -235,17 +235,37 @@ def test_every_source_of_a_uv_lock_is_an_origin() -> None:
     assert loose(found) == {"strange": "its source is of a kind that is not known: carrier"}
 
 
+def test_a_group_that_needs_nothing_counts_in_no_condition_as_it_does_not_for_uv() -> None:
+    project = (
+        '[[package]]\nname = "app"\nsource = { virtual = "." }\ndependencies = [\n'
+        """{ name = "beta", version = "1.0", marker = "extra == 'group-3-app-small'" },\n"""
+        """{ name = "beta", version = "2.0", marker = "extra != 'group-3-app-small'" },\n]\n"""
+    )
+    said = "[package.metadata.requires-dev]\nsmall = []\n"
+    for version in ("1.0", "2.0"):
+        said += f'[[package]]\nname = "beta"\nversion = "{version}"\nsource = {{ registry = "r" }}\n'
+    assert pins(uv_lock(project + said, group="small")) == {"beta": "2.0"}
+    needing = '[package.dev-dependencies]\nsmall = [{ name = "beta", version = "1.0" }]\n'
+    assert pins(uv_lock(project + needing + said, group="small")) == {"beta": "1.0"}
+
+
 def test_groups_that_exclude_each_other_in_a_uv_lock_are_told_apart(uv: Path, project: Path) -> None:
     pyproject = project / "pyproject.toml"
     pyproject.write_text(
         '[project]\nname = "the-app"\nversion = "0.1"\nrequires-python = ">=3.11"\ndependencies = ["server"]\n'
         '[project.optional-dependencies]\ncpu = ["beta==1.0"]\n[dependency-groups]\nserve = ["beta==2.0+cpu"]\n'
+        'small = ["the-app[cpu]"]\n'
         '[tool.uv]\nno-index = true\nconflicts = [[{ extra = "cpu" }, { group = "serve" }]]\n'
         f'find-links = ["{(project.parent / "wheels").as_posix()}"]\n',
         encoding="utf-8",
     )
     _uv(uv, project, "lock")
-    for group, beta in (("cpu", {"beta": "1.0"}), ("serve", {"beta": "2.0+cpu"}), (None, {})):
+    for group, beta in (
+        ("cpu", {"beta": "1.0"}),
+        ("serve", {"beta": "2.0+cpu"}),
+        ("small", {"beta": "1.0"}),
+        (None, {}),
+    ):
         found = LockFile(project / "uv.lock").read(LINUX, group)
         assert pins(found) == {"server": "1.0", **beta}
         assert not found.loose

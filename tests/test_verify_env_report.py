@@ -1,6 +1,7 @@
 """Reports of verify-env: what people, GitHub, JUnit's readers and scripts are told."""
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,7 +112,7 @@ def test_nothing_that_stands_in_a_report_is_taken_for_a_command_of_github(
     out = _printed(capsys, [_with(report, hostile)._replace(where=("a,b:c%\nd.toml", 7))], Form.GITHUB)
     commands = [line for line in out.splitlines() if line.startswith("::")]
     assert len(commands) == 1
-    assert ",file=a%2Cb%3Ac%25" in commands[0]
+    assert ",file=a%2Cb%3Ac%25%0Ad.toml,line=7::" in commands[0]
     assert ",line=7::" in commands[0]
     assert "50%25 off" in commands[0]
     assert "\x1b" not in out
@@ -235,6 +236,40 @@ def test_the_lines_of_a_lock_are_named(run: Run, model: Path) -> None:
     ran = run("verify-env", "fraud", "--lock", "requirements.txt", "--format", "github")
     assert ran.code == 3
     assert ",file=requirements.txt,line=3::pkg is 2.0; the model wants 1.0" in ran.out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets few people make links")
+@pytest.mark.parametrize(
+    ("lock", "workspace", "named"),
+    [
+        ("requirements.txt", ".", "serving/requirements.txt"),
+        ("{here}/requirements.txt", ".", "serving/requirements.txt"),
+        ("../locks/more, all.txt", ".", "locks/more%2C all.txt"),
+        ("{here}/../locks/more, all.txt", ".", "locks/more%2C all.txt"),
+        ("requirements.txt", "linked", "serving/requirements.txt"),
+        ("../locks/more, all.txt", "serving", "../locks/more%2C all.txt"),
+        ("requirements.txt", "", "requirements.txt"),
+    ],
+)
+def test_github_is_told_of_files_as_the_repository_has_them(
+    run: Run, model: Path, lock: str, workspace: str, named: str
+) -> None:
+    place = make_place(Path("venv").absolute())
+    add(place.site, "pkg", "1.0")
+    run("register", str(model), "fraud", "--python", str(place.python))
+    serving = Path("serving").absolute()
+    for path in (Path("serving/requirements.txt"), Path("locks/more, all.txt")):
+        path.parent.mkdir()
+        path.write_text("\npkg==2.0\n", encoding="utf-8")
+    Path("linked").symlink_to(Path.cwd(), target_is_directory=True)
+    where = str(Path(workspace).absolute()) if workspace else ""
+    ran = run(
+        *("verify-env", "fraud", "--lock", lock.format(here=serving), "--format", "github"),
+        cwd=serving,
+        GITHUB_WORKSPACE=where,
+    )
+    assert ran.code == 3
+    assert f",file={named},line=2::pkg is 2.0" in ran.out
 
 
 def test_github_is_told_of_what_may_pass_unchecked_as_a_warning(

@@ -73,22 +73,18 @@ def _place(captured: "Capture", interpreter: Path) -> Place:
     folders = {name: str(Path(place).parent) for name, place in captured.places.items()}
     first = ahead_of_library(captured.search)
     ahead = {name: folder for name, folder in folders.items() if folder in first}
+    prefix = Path(captured.prefix)
+    own = {name: Path(place) for name, place in captured.places.items() if Path(place).is_relative_to(prefix)}
+    stuck = {name: str(place) for name, place in own.items() if _is_stuck(place)}
     has_pip = any(package.name == "pip" for package in captured.environment.packages)
-    tool = "pip" if has_pip and not _is_of_uv(Path(captured.prefix)) else "uv"
-    return Place(str(interpreter), tool, ahead, _stuck(captured))
+    return Place(str(interpreter), "pip" if has_pip and not _is_of_uv(prefix) else "uv", ahead, stuck)
 
 
-def _stuck(captured: "Capture") -> dict[str, str]:
-    """Return the packages of the environment's own that have no list of their files, by name, with their metadata."""
-    own = f"{os.path.realpath(captured.prefix)}{os.sep}"
-    places = ((name, Path(place)) for name, place in captured.places.items())
-    return {
-        name: str(place)
-        for name, place in places
-        if (place.suffix == ".dist-info" and not place.joinpath("RECORD").exists())
-        or (place.suffix == ".egg-info" and place.is_file())
-        if f"{os.path.realpath(place)}".startswith(own)
-    }
+def _is_stuck(place: Path) -> bool:
+    """Tell whether no installer can remove a package, as its metadata does not say which files it has."""
+    if place.suffix == ".egg-info":
+        return not any(place.joinpath(name).is_file() for name in ("installed-files.txt", "top_level.txt"))
+    return place.suffix == ".dist-info" and not place.joinpath("RECORD").is_file()
 
 
 def _is_of_uv(prefix: Path) -> bool:

@@ -121,6 +121,15 @@ def same_version(one: str, other: str) -> bool:
         return False
 
 
+def same_url(one: str | None, other: str | None) -> bool:
+    """Tell whether two addresses are the same: the plus of a local label may be escaped in them."""
+    return one == other or (one is not None and other is not None and _with_plus(one) == _with_plus(other))
+
+
+def _with_plus(url: str) -> str:
+    return url.replace("%2B", "+").replace("%2b", "+")
+
+
 def _release(version: str) -> list[int]:
     """Return the numbers of a version; zeros at the end make no difference."""
     numbers = [int(part) for part in version.split(".")]
@@ -263,7 +272,7 @@ def _same_place(wanted: Package, found: Package) -> bool:
     elif here.kind == "archive":
         # Not every installer writes down the digest of a URL's file: uv does not.
         digests = here.sha256 and there.sha256
-        same = here.sha256 == there.sha256 if digests else here.url == there.url
+        same = here.sha256 == there.sha256 if digests else same_url(here.url, there.url)
     else:
         known = here.kind == "vcs" or (here.commit and there.commit)
         same = not known or (here.commit == there.commit and bool(here.dirty or not there.dirty))

@@ -1,6 +1,6 @@
 """The one command that brings an environment to what a model wants. Pure: findings in, a command out."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from modelreg.environment.compare import same_version
@@ -27,6 +27,10 @@ _AHEAD = (
     "{subject} is imported from {folder}, which stands before the environment's own packages, so that installing "
     "changes nothing; first take that off the path (PYTHONPATH)"
 )
+_STUCK = (
+    "{subject} {found} was installed without a list of its files, so neither pip nor uv can remove it; "
+    "delete {place}, and run this again"
+)
 _ORIGINS = {"conda": "conda", "distribution": "the system's own packages"}
 
 
@@ -34,8 +38,8 @@ class Place(NamedTuple):
     """Where the command is to install. tool: `pip`, its own, or `uv`. python: its interpreter.
 
     ahead: the packages that are imported from elsewhere whatever is installed, by name, with the folder that they lie
-    in, which stands before all that is the environment's own. stuck: those that no installer can remove, as nothing
-    says which files are theirs, by name, with their metadata.
+    in, which stands before all that is the environment's own. stuck: the packages that no installer can remove, by
+    name, with the folder or file of their metadata.
     """
 
     python: str
@@ -65,7 +69,8 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
     torn: set[str] = set()
     differences = list(differences)
     below = {one.subject: one.found or "" for one, _ in differences if one.kind == "shadowed"}
-    labelled = {one.subject for one, package in differences if package is not None and _is_labelled(one, package)}
+    # By what an installer makes of `==`, these are at the right version already.
+    labelled = {one.subject for one, package in differences if package and _has_label_alone(one, package)}
     replaced = {(one.subject, one.found) for one, _ in differences if one.kind == "version"}
     for finding, package in differences:
         if not _is_to_fix(finding):
@@ -92,14 +97,25 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
     packages = [wanted[name] for name in sorted(wanted)]
     remarks |= dict.fromkeys(_needs(packages))
     again = any(kinds[package.name].isdisjoint(("missing", "version")) for package in packages)
-    return Fix(_command(packages, labelled, place, again=again), tuple(remarks))
+    requirements = [_requirement(package, exactly=package.name in labelled) for package in packages]
+    return Fix(_command([*filter(None, requirements)], place, again=again), tuple(remarks))
 
 
-def _is_labelled(finding: Finding, wanted: Package) -> bool:
-    """Tell whether an installer would leave what it finds as it is: `==1.2` admits `1.2+cpu` (PEP 440)."""
-    public, label, _ = (finding.found or "").partition("+")
-    labelled = finding.kind == "version" and bool(label) and "+" not in wanted.version
-    return labelled and same_version(public, wanted.version)
+def _has_label_alone(finding: Finding, package: Package) -> bool:
+    """Tell whether what was found differs from what is wanted in having a local label."""
+    public, plus, _ = (finding.found or "").partition("+")
+    return finding.kind == "version" and bool(plus) and same_version(public, package.version)
+
+
+def _requirement(package: Package, *, exactly: bool) -> str | None:
+    """Return the requirement that installs a package. exactly: not with any local label, as `==` lets them in."""
+    requirement, pin = package.requirement, f"=={package.version}"
+    if not exactly or requirement is None or not requirement.endswith(pin):
+        return requirement
+    # Imported here: few environments hold builds with labels.
+    from packaging.version import Version
+
+    return f"{requirement.removesuffix(pin)}==={Version(package.version)}"  # it is compared as text
 
 
 def _is_to_fix(finding: Finding) -> bool:
@@ -121,20 +137,26 @@ def _obstacle(finding: Finding, package: Package | None, place: Place) -> str | 
         return f"{finding.found}, and no package that the model pins brings it"
     if package is None or finding.kind not in _INSTALLABLE:
         return None
-    if package.requirement is None:
-        origin = package.origin
-        commit = f", at commit {origin.commit}" if origin and origin.commit else ""
-        kind = "an editable folder" if origin and origin.kind == "editable" else "a place that only its machine has"
-        return f"{package.name} {package.version} was installed from {kind}{commit}; install it by hand"
-    return _staying(finding, package, place)
+    return _by_hand(package) or _cannot_go(finding, package, place)
 
 
-def _staying(finding: Finding, package: Package, place: Place) -> str | None:
-    """Say why the installer cannot remove what it is to replace; None: it can."""
+def _by_hand(package: Package) -> str | None:
+    """Say why a package has to be installed by hand; None: a requirement names it."""
+    origin = package.origin
+    if package.requirement is not None:
+        return None
+    if origin is None:
+        return f"{package.name} {package.version} has a version that no requirement can name; install it by hand"
+    commit = f", at commit {origin.commit}" if origin.commit else ""
+    kind = "an editable folder" if origin.kind == "editable" else "a place that only its machine has"
+    return f"{package.name} {package.version} was installed from {kind}{commit}; install it by hand"
+
+
+def _cannot_go(finding: Finding, package: Package, place: Place) -> str | None:
+    """Say why what is there cannot be removed to make room; None: it can."""
     if finding.kind != "missing" and package.name in place.stuck:
-        there = place.stuck[package.name]
-        found = f"{package.name} {finding.found or package.version}"
-        return f"{place.tool} cannot remove {found}, which has no RECORD; delete {there} and run this again"
+        found = finding.found if finding.kind == "version" else package.version
+        return _STUCK.format(subject=package.name, found=found, place=place.stuck[package.name])
     if finding.kind == "duplicate" and place.tool == "pip":
         return f"{package.name} is there twice, and pip removes one of them; uninstall it twice, and run this again"
     return None
@@ -150,16 +172,8 @@ def _needs(packages: Iterable[Package]) -> Iterator[str]:
             yield f"{name} {package.version} has the label {label}, which PyPI has not; add its --index-url"
 
 
-def _command(packages: list[Package], labelled: Collection[str], place: Place, *, again: bool) -> tuple[str, ...]:
-    """Return the command as words.
-
-    labelled: of these another local label is there. again: replace what is there at the same version, too.
-    """
-    requirements = tuple(
-        f"{package.name}==={package.version}" if package.name in labelled else requirement
-        for package in packages
-        if (requirement := package.requirement)
-    )
+def _command(requirements: Sequence[str], place: Place, *, again: bool) -> tuple[str, ...]:
+    """Return the command as words. again: replace what is there at the same version, too."""
     if not requirements:
         return ()
     start: tuple[str, ...]

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -19,14 +20,15 @@ _EGG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Address(NamedTuple):
     """A place, and what it says of the package there; name and version are empty where it says none.
 
-    loose: why it does not say exactly which bytes are there; None: it does. folder: of this machine, where it is one.
+    loose: why it does not say exactly which bytes are there; None: it does. place: the folder or file, where that is on
+    this machine.
     """
 
     origin: Origin
     name: str = ""
     version: str = ""
     loose: str | None = None
-    folder: Path | None = None
+    place: Path | None = None
 
 
 def read_address(text: str, folder: Path) -> Address:
@@ -40,14 +42,27 @@ def read_address(text: str, folder: Path) -> Address:
         return _repository(vcs[1], vcs[2], name, told.get("subdirectory"))
     if PurePosixPath(unquote(urlsplit(address).path if "://" in address else address)).name.endswith(_ARCHIVES):
         found = told.get("sha256", "")
-        return archive(address, found if is_sha256(found) else None, told.get("subdirectory"), name)
-    if "://" in address and not address.startswith("file:"):
+        file = archive(address, found if is_sha256(found) else None, told.get("subdirectory"), name)
+        return file if is_remote(address) else file._replace(place=local_path(address, folder))
+    if is_remote(address):
         return Address(Origin("archive", redacted(address)), name, loose="its address does not say what file it is")
-    place = url2pathname(urlsplit(address).path) if address.startswith("file:") else address
-    # Installers take it from the working directory, which need not be that of who checks.
-    path = next((one for one in (folder / place, Path(place)) if project_of(one)[0]), folder / place)
+    path = local_path(address, folder, lambda one: bool(project_of(one)[0]))
     found_name, version = project_of(path)
-    return Address(Origin("directory"), name or found_name, version, folder=path)
+    return Address(Origin("directory"), name or found_name, version, place=path)
+
+
+def is_remote(address: str) -> bool:
+    """Tell whether an address is none of this machine."""
+    return "://" in address and not address.startswith("file:")
+
+
+def local_path(address: str, folder: Path, is_it: Callable[[Path], bool] = Path.exists) -> Path:
+    """Return the path that a file's own address or path means; folder: that of the file it stands in.
+
+    Installers take it from the working directory, which need not be that of who checks.
+    """
+    place = url2pathname(urlsplit(address).path) if address.startswith("file:") else address
+    return next((one for one in (folder / place, Path(place)) if is_it(one)), folder / place)
 
 
 def archive(url: str, sha256: str | None, subdirectory: str | None = None, name: str = "") -> Address:

@@ -1,15 +1,18 @@
 """Would what a lock installs fit a model? A lock, and what is expected, in; findings out."""
 
 from collections.abc import Iterator, Mapping
+from hashlib import file_digest
 
 from modelreg.environment.capture import editable_origin
-from modelreg.environment.compare import Comparison, compare
+from modelreg.environment.compare import Comparison, compare, same_url, same_version
 from modelreg.environment.expected import Expected, Pin
-from modelreg.environment.finding import Finding, Role, Severity
+from modelreg.environment.finding import Finding, Role, Severity, few
 from modelreg.environment.policy import Terms
-from modelreg.environment.record import Environment, Package
+from modelreg.environment.record import Environment, Origin, Package, normalized
+from modelreg.errors import UsageError
 from modelreg.lock.conditions import Conditions
-from modelreg.lock.locked import Lock, Locked, Loose
+from modelreg.lock.labels import is_settled, label_doubt, unknown_labels
+from modelreg.lock.locked import Lock, Locked, Loose, Where
 from modelreg.lock.reading import LockFile
 
 _NO_VERSION = "the lock does not say which version is there"
@@ -29,24 +32,56 @@ def compare_lock(file: LockFile, expected: Expected, terms: Terms) -> tuple[Lock
     """
     known = terms.group is None or terms.group in (expected.groups or {})
     lock = file.read(expected.environment, expected.group(terms.group) if known else terms.group)
-    if not known and lock.group == terms.group:
+    if not known:
+        _check_group(lock, expected, terms.group)
         terms = terms._replace(group=None)
     pins = expected.pins(expected.group(terms.group))
     counted = {name: pin for name, pin in pins.items() if pin.role is not Role.TOOLING}
+    lock = lock._replace(packages=tuple(_with_hash(one, counted.get(one.name)) for one in lock.packages))
     packages, open_ends = _assumed(lock, counted)
     environment = expected.environment._replace(packages=packages, conda=())
     files = {one.name: one.hashes for one in lock.packages if one.hashes}
     comparison = compare(_without_builds(expected), environment, terms, files=files)
     findings = [_named(finding, lock) for finding in comparison.findings]
-    findings += [_finding(name, reason, counted.get(name), terms) for name, reason in open_ends]
+    is_whole = {name for name, pin in counted.items() if _counts(pin, terms)} <= {one.name for one in packages}
+    findings += [_finding(name, reason, counted.get(name), terms, is_whole=is_whole) for name, reason in open_ends]
     if terms.policy.strict:
         findings.append(Finding(Severity.UNCHECKED, "unknown", "packages", None, _NO_BUILD))
     unknown = {name for name, _ in open_ends}
     roles = {name: role for name, role in comparison.roles.items() if name not in unknown}
     if not roles and comparison.roles:
         findings.append(Finding(Severity.ERROR, "nothing", "packages", None, None))
-    bare = comparison._replace(findings=(), roles=roles, unsaid=tuple(_unsaid(lock, expected.environment)))
+    unsaid = (*_unsaid(lock, expected.environment), *_unseen(lock, counted))
+    bare = comparison._replace(findings=(), roles=roles, unsaid=unsaid)
     return lock, environment, bare.with_findings([*findings, *_scope(lock, expected.environment)])
+
+
+def _check_group(lock: Lock, expected: Expected, asked: str | None) -> None:
+    """Check that a lock has a group that the model has not.
+
+    Raises:
+        UsageError: it has none of that name either.
+    """
+    if asked is not None and lock.group is not None and normalized(lock.group) == normalized(asked):
+        return
+    try:
+        expected.group(asked)
+    except UsageError as error:
+        none = ": files of its kind have none" if lock.kind == "requirements.txt" else " of that name"
+        raise UsageError(f"{error}; nor has {lock.path} one{none}") from None
+
+
+def _with_hash(locked: Locked, pin: Pin | None) -> Locked:
+    """Add the hash of a file of this machine, where it is known which one is wanted and the lock lists none."""
+    wanted = pin.package.origin if pin else None
+    origin = locked.package.origin
+    if locked.hashes or not (locked.place and wanted and wanted.sha256 and origin and origin.kind == "archive"):
+        return locked
+    try:
+        with locked.place.open("rb") as file:
+            return locked._replace(hashes=frozenset({file_digest(file, "sha256").hexdigest()}))
+    except OSError:
+        return locked
 
 
 def _assumed(lock: Lock, pins: Mapping[str, Pin]) -> tuple[tuple[Package, ...], list[tuple[str, str]]]:
@@ -55,7 +90,9 @@ def _assumed(lock: Lock, pins: Mapping[str, Pin]) -> tuple[tuple[Package, ...], 
     unknown: list[tuple[str, str]] = []
     for one in lock.packages:
         pin = pins.get(one.name)
-        package, reason = _compared(one, pin.package) if pin else (one.package, None)
+        package, reason = one.package, None
+        if pin:
+            package, reason = _by_label(one, pin.package, lock) or _compared(one, pin.package)
         packages.append(package)
         if reason is not None:
             unknown.append((package.name, reason))
@@ -63,18 +100,33 @@ def _assumed(lock: Lock, pins: Mapping[str, Pin]) -> tuple[tuple[Package, ...], 
         if loose.name in pins:
             packages.append(pins[loose.name].package)
         unknown.append((loose.name, f"{loose.reason} ({_at(loose)})"))
+    known = {package.name for package in packages}
+    for name, pin in pins.items():
+        file = next((one for one in lock.unread if one.names is None or name in one.names), None)
+        if name not in known and file is not None:
+            packages.append(pin.package)
+            unknown.append((name, f"{file.address} ({_line(file.where)}) may pin it, and was not downloaded"))
     return tuple(packages), unknown
+
+
+def _by_label(locked: Locked, wanted: Package, lock: Lock) -> tuple[Package, str | None] | None:
+    """Return a package that is taken for the one that is wanted, as a pin without a label may get it."""
+    package = locked.package
+    if is_settled(locked, wanted) and same_version(package.version, wanted.version.partition("+")[0]):
+        return package._replace(version=wanted.version), None
+    doubt = label_doubt(locked, wanted, lock.indexes)
+    return None if doubt is None else (package._replace(version=wanted.version, origin=wanted.origin), doubt)
 
 
 def _compared(locked: Locked, wanted: Package) -> tuple[Package, str | None]:
     package, origin, other = locked.package, locked.package.origin, wanted.origin
-    if origin and other and origin.kind == other.kind == "archive" and origin.url == other.url and not origin.sha256:
+    if origin and other and not origin.sha256 and _is_same_file(origin, other):
         return package._replace(version=package.version or wanted.version, origin=other), (
-            _NO_HASH if other.sha256 and other.sha256 not in locked.hashes else None
+            _NO_HASH if other.sha256 and not locked.hashes else None
         )
     if origin and other and origin.kind == other.kind == "editable" and other.commit:
         # As in an environment: what the folder holds decides, where it is there to be looked at.
-        here = origin if locked.folder is None else editable_origin(locked.folder, other.commit)
+        here = origin if locked.place is None else editable_origin(locked.place, other.commit)
         return package._replace(version=package.version or wanted.version, origin=here), None
     if package.version:
         return package, None
@@ -86,18 +138,32 @@ def _compared(locked: Locked, wanted: Package) -> tuple[Package, str | None]:
     return package._replace(version=wanted.version), None if decided else _NO_VERSION
 
 
-def _finding(name: str, reason: str, pin: Pin | None, terms: Terms) -> Finding:
-    """Return what is said of something that is not known; it counts where the package does."""
+def _finding(name: str, reason: str, pin: Pin | None, terms: Terms, *, is_whole: bool) -> Finding:
+    """Return what is said of something that is not known; it counts where the package does.
+
+    is_whole: nothing that is wanted is missing, so that what has no name is no package of the model's.
+    """
     if not name:
-        return Finding(Severity.UNCHECKED, "unknown", "packages", None, reason)
-    counts = pin is not None and (pin.role.counts or (terms.policy.all_count and pin.role is not Role.OTHER))
-    severity = Severity.UNCHECKED if counts else Severity.INFO
+        return Finding(Severity.INFO if is_whole else Severity.UNCHECKED, "unknown", "packages", None, reason)
+    severity = Severity.UNCHECKED if pin is not None and _counts(pin, terms) else Severity.INFO
     role, wanted = (pin.role, pin.package.version or None) if pin else (None, None)
     return Finding(severity, "unknown", name, wanted, reason, None, role)
 
 
+def _is_same_file(one: Origin, other: Origin) -> bool:
+    return one.kind == other.kind == "archive" and same_url(one.url, other.url)
+
+
+def _counts(pin: Pin, terms: Terms) -> bool:
+    return pin.role.counts or (terms.policy.all_count and pin.role is not Role.OTHER)
+
+
 def _at(loose: Loose) -> str:
-    return " and ".join(f"{file}, line {line}" for file, line in (loose.where, *loose.others))
+    return " and ".join(map(_line, (loose.where, *loose.others)))
+
+
+def _line(where: Where) -> str:
+    return f"{where[0]}, line {where[1]}"
 
 
 def _without_builds(expected: Expected) -> Expected:
@@ -137,3 +203,18 @@ def _unsaid(lock: Lock, wanted: Environment) -> Iterator[str]:
         yield f"the {len(wanted.conda)} packages of conda's that are none of Python's were not compared"
     if lock.group:
         yield f"of its groups and extras, {lock.group} was chosen"
+
+
+def _unseen(lock: Lock, pins: Mapping[str, Pin]) -> Iterator[str]:
+    for file in lock.unread:
+        yield f"{file.address} was not downloaded, so what it pins was not compared; include a file"
+    doubted = [
+        one.name
+        for one in lock.packages
+        if one.name in pins
+        and unknown_labels(one, pins[one.name].package, lock.indexes)
+        and label_doubt(one, pins[one.name].package, lock.indexes) is None
+    ]
+    if doubted:
+        places = " and ".join(index.address for index in lock.indexes)
+        yield f"{places} was taken for a mirror: that it has no builds with labels of {few(doubted, 3)} was not checked"

@@ -14,11 +14,14 @@ from urllib.request import url2pathname
 from modelreg.errors import AccessDeniedError, EnvironmentUnreadableError, NotFoundError
 from modelreg.lock.locked import LockDamagedError, Where
 
-_LARGEST = 64 * 1024 * 1024
+_LARGEST = 16 * 1024 * 1024
 """Bytes that a lock may have."""
+_LONGEST = 100_000
+"""Characters that a line may have with all that continues it: some tools write the hashes of 150 wheels into one."""
 _DEEPEST = 100
 """How many files may include each other in turn."""
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#")
+_ENDS = re.compile(r"\r\n|\n|\r")
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _MARKS = (
@@ -29,6 +32,13 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _INCLUDES = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
+_EDITABLES = ("-e", "--editable")
+_OPTIONS = (
+    *("--index-url", "--pypi-url", "--extra-index-url", "--no-index", "--find-links", "--trusted-host"),
+    *("--requirement", "--constraint", "--editable", "--hash", "--require-hashes", "--config-settings"),
+    *("--no-binary", "--only-binary", "--prefer-binary", "--pre", "--all-releases", "--only-final", "--use-feature"),
+)
+"""The options that pip takes in a file, any of which may be cut short."""
 _SHORT = re.compile(r"(-[a-zA-Z])(?!-)(.+)")
 
 
@@ -63,7 +73,7 @@ def read_bytes(path: Path, named: str) -> bytes:
             said = "is no file" if path.exists() else "does not exist"
             raise NotFoundError(f"the lock {named} {said}; give a requirements.txt, pylock.toml or uv.lock")
         if path.stat().st_size > _LARGEST:
-            raise EnvironmentUnreadableError(f"{named} is too large to be a lock; give one of at most 64 MiB")
+            raise EnvironmentUnreadableError(f"{named} is too large to be a lock; give one of at most 16 MiB")
         return path.read_bytes()
     except PermissionError:
         raise AccessDeniedError(f"no permission to read {named}") from None
@@ -90,7 +100,7 @@ def _read(path: Path, including: tuple[Path, ...], seen: set[tuple[Path, bool]],
         return
     seen.add((resolved, constraint))
     text = decoded(data, named)
-    for number, line in _logical(text):
+    for number, line in _logical(text, named):
         where = (named, number)
         words, options = _parts(line, where)
         included = [(name, value) for name, value in options if name in _INCLUDES]
@@ -154,48 +164,83 @@ def decoded(data: bytes, named: str) -> str:
     )
 
 
-def _logical(text: str) -> Iterator[tuple[int, str]]:
-    """Yield lines with the number that each begins on, joined where one ends with a backslash; a comment ends it."""
-    first, pieces = 0, list[str]()
-    for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
+def _logical(text: str, named: str) -> Iterator[tuple[int, str]]:
+    """Yield lines with the number that each begins on, joined where one ends with a backslash; a comment ends it.
+
+    Raises:
+        LockDamagedError: one is too long to be a requirement.
+    """
+    first, length, pieces = 0, 0, list[str]()
+    for number, line in _physical(text):
         if not pieces:
-            first = number
-        if line.endswith("\\") and not _COMMENT.match(line):
-            pieces.append(line[:-1])
+            first, length = number, 0
+        length += len(line)
+        if length > _LONGEST:
+            raise LockDamagedError((named, first), f"it is longer than {_LONGEST:,} characters")
+        is_comment = line.lstrip().startswith("#")
+        if line.endswith("\\") and not is_comment:
+            pieces.append(line.strip("\\"))
             continue
-        yield from _stripped(first, "".join([*pieces, line]))
+        yield from _stripped(first, "".join([*pieces, f" {line}" if is_comment else line]))
         pieces = []
     yield from _stripped(first, "".join(pieces))
 
 
+def _physical(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines as pip splits them, at form feeds, too, each with the number that an editor shows."""
+    for number, line in enumerate(_ENDS.split(text), 1):
+        yield from ((number, part) for part in line.splitlines() or [""])
+
+
 def _stripped(number: int, line: str) -> Iterator[tuple[int, str]]:
-    stripped = _COMMENT.sub("", line).strip()
+    comment = _COMMENT.search(line)
+    stripped = line[: comment.start() if comment else len(line)].strip()
     if stripped:
         yield number, _VARIABLE.sub(lambda match: os.environ.get(match[1]) or match[0], stripped)
 
 
 def _parts(line: str, where: Where) -> tuple[str, list[tuple[str, str]]]:
-    """Split a line into what it asks for and its options."""
+    """Split a line into what it asks for and its options.
+
+    Raises:
+        LockDamagedError: the options cannot be read, or installers differ in which of them they pass over.
+    """
     words = line.split()
     cut = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
     if cut == len(words):
         return line, []
     try:
-        options = shlex.split(" ".join(words[cut:]))
+        options = _options(_unquoted(" ".join(words[cut:])))
     except ValueError as error:
         raise LockDamagedError(where, f"its options cannot be read ({error})") from None
-    found: list[tuple[str, str]] = []
-    for word in options:
+    asking = [name for name, _ in options if name in _INCLUDES or name in _EDITABLES]
+    if asking and (cut or len(asking) > 1):
+        raise LockDamagedError(where, f"pip passes over {asking[-1]} there, which has to have a line of its own")
+    return " ".join(words[:cut]), options
+
+
+def _unquoted(options: str) -> list[str]:
+    return shlex.split(options) if set(options) & set("'\"\\") else options.split()
+
+
+def _options(words: list[str]) -> list[tuple[str, str]]:
+    found: list[tuple[str, list[str]]] = []
+    for word in words:
         short = _SHORT.fullmatch(word)
         if word.startswith("--"):
-            name, _, value = word.partition("=")
-            found.append((name, value))
+            name, equals, value = word.partition("=")
+            found.append((_in_full(name), [value] if equals else []))
         elif word.startswith("-"):
-            found.append((short[1], short[2].removeprefix("=")) if short else (word, ""))
+            found.append((short[1], [short[2].removeprefix("=")]) if short else (word, []))
         elif found:
-            name, value = found.pop()
-            found.append((name, f"{value} {word}" if value else word))
-    return " ".join(words[:cut]), found
+            found[-1][1].append(word)
+    return [(name, " ".join(values)) for name, values in found]
+
+
+def _in_full(name: str) -> str:
+    """Return the option that a name stands for that may be cut short, as pip takes it."""
+    meant = [option for option in _OPTIONS if option.startswith(name)]
+    return meant[0] if len(meant) == 1 and name not in _OPTIONS else name
 
 
 def _included(value: str, folder: Path) -> Path | None:

@@ -17,13 +17,15 @@ class Locked(NamedTuple):
     """A package that a lock would install.
 
     package.version is empty where the lock does not say it, as of a repository or a folder. hashes: the sha256 (hex) of
-    the files that it may be installed from; empty: the lock lists none. folder: that of an editable package, here.
+    the files that it may be installed from; empty: the lock lists none. place: an editable package's folder, or the
+    file, on this machine.    is_open: any local label fits, as `==2.1.0` takes 2.1.0+cu121, too.
     """
 
     package: Package
     where: Where
     hashes: frozenset[str] = frozenset()
-    folder: Path | None = None
+    place: Path | None = None
+    is_open: bool = False
 
     @property
     def name(self) -> str:
@@ -34,13 +36,34 @@ class Locked(NamedTuple):
 class Loose(NamedTuple):
     """What a lock leaves open. name: of the package, normalised; empty where it may be any.
 
-    others: the other places that it stands at, where these contradict the first.
+    others: the other places that it stands at, where these contradict the first. bounds: of its version
+    (PEP 440), within which a pin elsewhere settles it; None: none does, as it is asked for from a place.
     """
 
     name: str
     reason: str
     where: Where
     others: tuple[Where, ...] = ()
+    bounds: str | None = ""
+
+
+class Unread(NamedTuple):
+    """A file that a lock includes and that would have to be downloaded.
+
+    names: of the packages that it may pin, normalised; None: any.
+    """
+
+    address: str
+    where: Where
+    names: frozenset[str] | None = None
+
+
+class Index(NamedTuple):
+    """A place that a lock takes packages from beside the default index. folder: where it is one of this machine."""
+
+    address: str
+    where: Where
+    folder: Path | None = None
 
 
 class Lock(NamedTuple):
@@ -48,7 +71,8 @@ class Lock(NamedTuple):
 
     kind: `requirements.txt`, `pylock.toml` or `uv.lock`. path: as a person would name it. python: the versions of
     Python that it is for (PEP 440 specifiers); None: it does not say. foreign: the environments that it is for (PEP 508
-    markers), where the one that it was read for is none of them. group: its group or extra that was chosen.
+    markers), where the one that it was read for is none of them. group: its group or extra that was chosen. unread:
+    files that it includes and that were not read. indexes: of its own, from which what is_open may get a label.
     """
 
     kind: str
@@ -58,6 +82,8 @@ class Lock(NamedTuple):
     python: str | None = None
     foreign: tuple[str, ...] = ()
     group: str | None = None
+    unread: tuple[Unread, ...] = ()
+    indexes: tuple[Index, ...] = ()
 
     @property
     def lines(self) -> Mapping[str, Where]:
@@ -107,14 +133,41 @@ def settled(found: Iterable[Locked | Loose]) -> tuple[tuple[Locked, ...], tuple[
 
 def _one(name: str, entries: list[Locked | Loose]) -> Iterator[Locked | Loose]:
     pinned = [one for one in entries if isinstance(one, Locked)]
-    if not pinned:
-        yield entries[0]
-    elif not all(_is_alike(pinned[0].package, one.package) for one in pinned):
-        first, *others = dict.fromkeys(one.where for one in pinned)
-        yield Loose(name, "it is asked for in two ways", first, tuple(others))
+    moving = [one for one in entries if isinstance(one, Loose) and one.bounds is None]
+    if moving or not pinned:
+        yield (moving or entries)[0]
+        return
+    exact = min(pinned, key=lambda one: (one.package.origin is None, one.is_open))
+    lists = [one.hashes for one in pinned if one.hashes]
+    hashes = lists[0].intersection(*lists) if lists else frozenset[str]()  # a file has to be in each
+    if all(_admits(one, exact.package) for one in entries) and bool(hashes) is bool(lists):
+        yield exact._replace(hashes=hashes)
     else:
-        yield pinned[0]._replace(hashes=frozenset[str]().union(*(one.hashes for one in pinned)))
+        first, *others = dict.fromkeys(one.where for one in entries)
+        yield Loose(name, "it is asked for in two ways", first, tuple(others))
 
 
-def _is_alike(one: Package, other: Package) -> bool:
-    return one.origin == other.origin and same_version(one.version, other.version)
+def _admits(one: Locked | Loose, package: Package) -> bool:
+    """Tell whether an entry lets in what another one pins; a version says nothing against a place that has none."""
+    if isinstance(one, Loose):
+        return not one.bounds or not package.version or within(package.version, one.bounds)
+    asked, version = one.package, package.version
+    if asked.origin != package.origin and (asked.origin is not None or not package.origin):
+        return False
+    if not version and asked.origin is None:
+        return True
+    return same_version(asked.version, version) or (
+        one.is_open and same_version(asked.version, version.partition("+")[0])
+    )
+
+
+def within(version: str, bounds: str) -> bool:
+    """Tell whether a version is within bounds (PEP 440)."""
+    # Imported here: most locks bound nothing.
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return SpecifierSet(bounds).contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return version in bounds

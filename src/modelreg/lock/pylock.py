@@ -45,10 +45,11 @@ def read_pylock(
 def _chosen(fields: Fields, group: str | None) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
     """Return what is chosen, as a person would name it, the extras and the groups."""
     groups, extras = (tuple(map(normalized, fields.texts(name))) for name in ("dependency-groups", "extras"))
-    if group is not None and group in groups:
-        return group, (), (group,)
-    if group is not None and group in extras:
-        return group, (group,), ()
+    asked = None if group is None else normalized(group)
+    if asked is not None and asked in groups:
+        return group, (), (asked,)
+    if asked is not None and asked in extras:
+        return group, (asked,), ()
     default = fields.texts("default-groups")
     return ", ".join(default) or None, (), default
 

@@ -13,14 +13,23 @@ from modelreg.lock.locked import Lock, Where
 
 _KINDS = "requirements.txt, pylock.toml or uv.lock"
 _HEADERS = {"packages": re.compile(r"\s*\[\[\s*packages\s*\]\]"), "package": re.compile(r"\s*\[\[\s*package\s*\]\]")}
+_PIPENV = "make one with pipenv requirements > requirements.txt"
+_CONDA = "check with --python what conda installed from it"
 _OTHERS = {
     "poetry.lock": "make one with poetry export -f pylock.toml, or -f requirements.txt",
     "pdm.lock": "make one with pdm export -f pylock, or -f requirements",
-    "pipfile.lock": "make one with pipenv requirements",
+    "pipfile.lock": _PIPENV,
+    "pipfile": _PIPENV,
+    "pyproject.toml": "make one with uv lock, pip lock or pip-compile",
+    **{
+        name: f"make one with pip-compile {name}, or uv pip compile {name} -o requirements.txt"
+        for name in ("setup.cfg", "setup.py")
+    },
+    **dict.fromkeys(("environment.yml", "environment.yaml", "conda.yml", "conda.yaml"), _CONDA),
     "conda-lock.yml": "check with --python what is installed from it",
     "pixi.lock": "check with --python what is installed from it",
 }
-"""Locks of other tools, and what to do: conda-lock and pixi list packages of conda, and write none that is read."""
+"""Files of other tools, and what to do: conda-lock and pixi list packages of conda, and write none that is read."""
 
 Read = Callable[[Mapping[str, object], list[Where], Environment, str | None], Lock]
 

@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING
 from modelreg.digest import is_sha256
 from modelreg.environment.closure import Edges, Wanted
 from modelreg.environment.record import Environment, Origin, Package, normalized
-from modelreg.lock.address import Address, read_address
+from modelreg.lock.address import Address, is_remote, local_path, read_address
 from modelreg.lock.conditions import Conditions
 from modelreg.lock.lines import Line, read_lines
-from modelreg.lock.locked import Lock, LockDamagedError, Locked, Loose, settled
+from modelreg.lock.locked import Index, Lock, LockDamagedError, Locked, Loose, Unread, settled, within
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 _PATH = re.compile(
     r"(\.{0,2}[/\\]|~|[A-Za-z]:[/\\]|\.{1,2}($|\[)|[a-z+]+://|file:|[^\s@;<>=!~\[]+[/\\]"
-    r"|\S*\.(whl|zip|tar\.(gz|bz2|xz)|tgz)($|\s|\[))"
+    r"|[^\s@]*\.(whl|zip|tar\.(gz|bz2|xz)|tgz)($|\s|\[))"
 )
-_URL_MARKER = re.compile(r"\s+;\s*")
-_EXTRAS = re.compile(r"^(.*?)\[[^\[\]]*\]$")
+_URL = re.compile(r"[a-z+]+://|file:")
+_AT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\]\s*)?@\s*(?=\S)")
+_EXTRAS = re.compile(r"^(.*?)\[([^\[\]]*)\]$")
 _SHOWN = 100  # characters of a line
+_LONGEST = 10_000  # characters of what a line asks for
+_DEFAULT_INDEX = re.compile(r"https://pypi\.(org|python\.org)(/|$)")
+_INDEXES = ("-i", "--index-url", "--pypi-url", "--extra-index-url")
 
 
 def read_requirements(path: Path, environment: Environment) -> Lock:
@@ -38,66 +42,106 @@ def read_requirements(path: Path, environment: Environment) -> Lock:
     constrained: list[Locked | Loose] = []
     for line in read_lines(path):
         (constrained if line.constraint else asked).extend(reader.read(line))
-    names = {one.name for one in asked}
-    needed = Edges(environment).closure(Wanted(name) for name in names if name)
-    counted = needed.packages | names
+    needed = Edges(environment).closure(reader.wanted)
+    counted = needed.packages | needed.absent
     pins = [one for one in constrained if one.name in counted or not one.name]
-    return Lock("requirements.txt", "", *settled([*asked, *pins]))
+    unread = (
+        Unread(without_secrets(one.text), one.where, counted if one.constraint else None) for one in reader.remote
+    )
+    packages, loose = settled([*asked, *pins])
+    return Lock("requirements.txt", "", packages, loose, unread=tuple(unread), indexes=tuple(reader.indexes))
 
 
 class _Reader:
-    """Reads lines for one environment."""
+    """Reads lines for one environment.
+
+    wanted: what lines other than constraints ask for. remote: the lines that include what would have to be downloaded.
+    """
 
     def __init__(self, environment: Environment) -> None:
         self._conditions = Conditions(environment)
+        self.wanted: list[Wanted] = []
+        self.remote: list[Line] = []
+        self.indexes: list[Index] = []
 
     def read(self, line: Line) -> Iterator[Locked | Loose]:
         if line.remote:
-            yield Loose("", f"{without_secrets(line.text)} was not downloaded; include a file", line.where)
+            self.remote.append(line)
             return
+        if len(line.text) > _LONGEST:
+            raise LockDamagedError(line.where, f"what it asks for is longer than {_LONGEST:,} characters")
         for target in line.values("-e", "--editable"):
-            yield from self._placed(line, target, editable=True)
+            yield from self._placed(line, "", target, editable=True)
         if not line.text:
+            self.indexes.extend(_indexes(line))
             return
-        if _PATH.match(line.text):
-            yield from self._placed(line, line.text, editable=False)
+        named = _AT.match(line.text)
+        if named:
+            yield from self._placed(line, named[1], line.text[named.end() :], editable=False, extras=named[2])
+        elif _PATH.match(line.text):
+            yield from self._placed(line, "", line.text, editable=False)
         else:
-            yield from self._named(line)
+            yield from self._versioned(line)
 
-    def _named(self, line: Line) -> Iterator[Locked | Loose]:
-        """Read `numpy==2.1.0 ; python_version < "3.13"` or `numpy @ https://…`."""
+    def _ask(self, line: Line, name: str, extras: Iterable[str]) -> None:
+        if name and not line.constraint:
+            self.wanted.append(Wanted(name, frozenset(normalized(extra.strip()) for extra in extras)))
+
+    def _versioned(self, line: Line) -> Iterator[Locked | Loose]:
+        """Read `numpy==2.1.0 ; python_version < "3.13"`."""
         requirement = _requirement(line)
-        name = normalized(requirement.name)
+        name, bounds = normalized(requirement.name), str(requirement.specifier)
         holds = self._conditions.hold(str(requirement.marker) if requirement.marker else None)
+        if holds is not False:
+            self._ask(line, name, requirement.extras)
         if holds is None:
-            yield Loose(name, "its condition cannot be judged for another machine", line.where)
-        elif holds and requirement.url:
-            address = read_address(requirement.url, line.folder)
-            yield _at(line, name, address, editable=False)
+            yield Loose(name, _UNJUDGED, line.where, bounds=bounds)
         elif holds:
-            version = _pinned(requirement)
+            version, is_open = _pinned(requirement)
             if version is None:
-                said = str(requirement.specifier) or "any version"
-                yield Loose(name, f"the lock does not pin it: {said}", line.where)
+                said = bounds or "any version"
+                yield Loose(name, f"the lock does not pin it: {said}", line.where, bounds=bounds)
             else:
-                yield Locked(Package(name, version), line.where, _hashes(line))
+                yield Locked(Package(name, version), line.where, _hashes(line), is_open=is_open)
 
-    def _placed(self, line: Line, text: str, *, editable: bool) -> Iterator[Locked | Loose]:
-        """Read what is given by its place alone: `./dist/x-1.0-py3-none-any.whl`, `-e git+https://…#egg=x`."""
-        place, *marker = _URL_MARKER.split(text, maxsplit=1)
-        name, at, rest = place.partition(" @ ")
-        if at:
-            place = rest
-        extras = _EXTRAS.match(place)
-        address = read_address(extras[1] if extras else place, line.folder)
-        found = normalized(name.partition("[")[0].strip() if at else address.name)
-        holds = self._conditions.hold(marker[0] if marker else None)
+    def _placed(
+        self, line: Line, name: str, text: str, *, editable: bool, extras: str | None = None
+    ) -> Iterator[Locked | Loose]:
+        """Read what is given by its place: `./dist/x-1.0-py3-none-any.whl`, `-e git+https://…#egg=x`, `x @ https://…`.
+
+        name: the one that it is said to have; empty: none is said.
+        """
+        place, marker = _without_marker(text, is_named=bool(name))
+        more = None if name else _EXTRAS.match(place)
+        address = read_address(more[1] if more else place, line.folder)
+        found = normalized(name or address.name)
+        holds = self._conditions.hold(marker)
+        if holds is not False:
+            self._ask(line, found, (extras or (more[2] if more else "")).split(","))
         if holds is None:
-            yield Loose(found, "its condition cannot be judged for another machine", line.where)
+            yield Loose(found, _UNJUDGED, line.where, bounds=None)
         elif holds and not found:
             yield Loose("", f"{without_secrets(place)} does not say which package it is", line.where)
         elif holds:
             yield _at(line, found, address, editable=editable)
+
+
+_UNJUDGED = "its condition cannot be judged for another machine"
+
+
+def _without_marker(text: str, *, is_named: bool) -> tuple[str, str | None]:
+    """Split a place from its marker, as pip does: where no name stands before a URL, a space has to follow the `;`."""
+    place, _, marker = text.partition(";" if is_named or not _URL.match(text) else "; ")
+    return place.strip(), marker.strip() or None
+
+
+def _indexes(line: Line) -> Iterator[Index]:
+    for address in line.values(*_INDEXES):
+        if not _DEFAULT_INDEX.match(address):
+            yield Index(without_secrets(address), line.where)
+    for place in line.values("-f", "--find-links"):
+        folder = None if is_remote(place) else local_path(place, line.folder)
+        yield Index(without_secrets(place), line.where, folder)
 
 
 def _at(line: Line, name: str, address: Address, *, editable: bool) -> Locked | Loose:
@@ -107,15 +151,15 @@ def _at(line: Line, name: str, address: Address, *, editable: bool) -> Locked | 
         origin = Origin("editable", place.url)
         if place.kind == "vcs" and not address.loose:
             origin = Origin("editable", place.url, place.vcs, place.commit, dirty=False)
-        return Locked(Package(name, address.version, origin=origin), line.where, folder=address.folder)
+        return Locked(Package(name, address.version, origin=origin), line.where, place=address.place)
     if address.loose:
-        return Loose(name, address.loose, line.where)
+        return Loose(name, address.loose, line.where, bounds=None)
     origin = address.origin
     if origin.kind == "archive" and origin.sha256 is None and len(hashes) == 1:
         (only,) = hashes
         origin = Origin("archive", origin.url, subdirectory=origin.subdirectory, sha256=only)
     listed = hashes or frozenset([origin.sha256] if origin.sha256 and origin.kind == "archive" else [])
-    return Locked(Package(name, address.version, origin=origin), line.where, listed)
+    return Locked(Package(name, address.version, origin=origin), line.where, listed, address.place)
 
 
 def _requirement(line: Line) -> "Requirement":
@@ -123,20 +167,26 @@ def _requirement(line: Line) -> "Requirement":
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        return Requirement(line.text)
+        return Requirement(line.text.rstrip("; "))
     except (InvalidRequirement, RecursionError):
         reason = f"{without_secrets(line.text)!r} is no requirement that pip would take"
         raise LockDamagedError(line.where, reason) from None
 
 
-def _pinned(requirement: "Requirement") -> str | None:
-    """Return the version of `==` or `===`; None where a requirement lets more than one in."""
-    exact = {
-        one.version
-        for one in requirement.specifier
-        if one.operator == "===" or (one.operator == "==" and not one.version.endswith("*"))
-    }
-    return exact.pop() if len(exact) == 1 else None
+def _pinned(requirement: "Requirement") -> tuple[str | None, bool]:
+    """Return the version of `==` or `===`, and whether any local label fits; no version where there may be others."""
+    pins = [
+        one for one in requirement.specifier if one.operator in ("==", "===") and _is_exact(one.operator, one.version)
+    ]
+    if not pins:
+        return None, False
+    exact = min(pins, key=lambda one: one.operator == "==" and "+" not in one.version)
+    is_open = exact.operator == "==" and "+" not in exact.version
+    return (exact.version if within(exact.version, str(requirement.specifier)) else None), is_open
+
+
+def _is_exact(operator: str, version: str) -> bool:
+    return operator == "===" or not version.endswith("*")
 
 
 def _hashes(line: Line) -> frozenset[str]:

@@ -53,9 +53,11 @@ def read_uv(document: Mapping[str, object], lines: list[Where], environment: Env
         _entry(package, where) for package, where in zip(fields.optional_children("package"), lines, strict=True)
     ]
     projects = _projects(fields, entries)
-    chosen = _chosen(fields, [entries[number] for number in projects], group)
-    tokens = [_token(kind, entries[number].name, name) for kind, name in chosen for number in projects]
-    conditions = Conditions(environment, extras=[*tokens, *(_token("project", entries[n].name, "") for n in projects)])
+    own = [entries[number] for number in projects]
+    chosen = _chosen(fields, own, group)
+    tokens = [_token(kind, one.name, name) for kind, name in chosen for one in own if _needs(one, kind, name)]
+    tokens += [_token("extra", name, extra) for name, extra in _own_extras(own, chosen)]
+    conditions = Conditions(environment, extras=[*tokens, *(_token("project", project.name, "") for project in own)])
     walk = _Walk(entries, conditions)
     top = (lines[0][0], 1) if lines else ("uv.lock", 1)
     for number in projects:
@@ -89,15 +91,48 @@ def _projects(fields: Fields, entries: list[_Entry]) -> list[int]:
 
 def _chosen(fields: Fields, projects: list[_Entry], group: str | None) -> list[tuple[str, str]]:
     """Return the kind and the name of what is chosen beside the project's own needs: a group, else an extra."""
+    asked = normalized(group) if group else ""
     tables = [*(one.fields for one in projects), *filter(None, [fields.optional_child("manifest")])]
-    kinds = (("group", "dev-dependencies"), ("group", "dependency-groups"), ("extra", "optional-dependencies"))
-    for kind, name in kinds:
-        for table in tables:
-            lists = table.optional_child(name)
-            known = [one for one in (lists.mapping if lists else ()) if group and normalized(one) == group]
-            if known:
-                return [(kind, known[0])]
+    for kind, declared in (("group", _groups), ("extra", _extras)):
+        known = [name for table in tables for name in declared(table) if normalized(name) == asked]
+        if known:
+            return [(kind, known[0])]
     return []
+
+
+def _groups(table: Fields) -> Iterator[str]:
+    """Yield the groups of a project or workspace; one that needs nothing stands in what the project says alone."""
+    metadata = table.optional_child("metadata")
+    said = metadata.optional_child("requires-dev") if metadata else None
+    for lists in (table.optional_child("dev-dependencies"), table.optional_child("dependency-groups"), said):
+        yield from lists.mapping if lists else ()
+
+
+def _extras(table: Fields) -> Iterator[str]:
+    lists, metadata = table.optional_child("optional-dependencies"), table.optional_child("metadata")
+    yield from lists.mapping if lists else ()
+    yield from metadata.texts("provides-extras") if metadata else ()
+
+
+def _needs(project: _Entry, kind: str, name: str) -> bool:
+    """Tell whether a project needs anything for a group or extra; uv takes one that is empty for not chosen."""
+    lists = project.fields.optional_child("dev-dependencies" if kind == "group" else "optional-dependencies")
+    return lists is not None and name in lists.mapping
+
+
+def _own_extras(projects: list[_Entry], chosen: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield the extras of projects that a chosen group asks for, with the project's name: `["the-app[cpu]"]`."""
+    names = {project.name for project in projects}
+    for project in projects:
+        groups = project.fields.optional_child("dev-dependencies")
+        for kind, group in chosen:
+            for one in groups.children(group) if kind == "group" and groups and group in groups.mapping else ():
+                if (name := normalized(one.text("name"))) in names:
+                    yield from ((name, normalized(extra)) for extra in _extras_of(one))
+
+
+def _extras_of(dependency: Fields) -> Iterator[str]:
+    yield from (*dependency.texts("extra"), *dependency.texts("extras"))
 
 
 def _token(kind: str, project: str, name: str) -> str:
@@ -175,8 +210,7 @@ class _Walk:
             if number is None:
                 self._loose.append(Loose(name, "the lock does not say which of its entries is meant", where))
                 continue
-            extras = (*dependency.texts("extra"), *dependency.texts("extras"))
-            yield from (_Step(number, extra) for extra in ("", *map(normalized, extras)))
+            yield from (_Step(number, extra) for extra in ("", *map(normalized, _extras_of(dependency))))
 
     def _resolved(self, name: str, dependency: Fields) -> int | None:
         """Return the number of the one package that a dependency means for this environment."""
@@ -204,7 +238,7 @@ def _locked(entry: _Entry) -> Locked | Loose:
         place = source.get("editable")
         folder = Path(entry.where[0]).parent / place if isinstance(place, str) else None
         origin = Origin("directory" if folder is None else "editable")
-        return Locked(Package(entry.name, entry.version, origin=origin), entry.where, folder=folder)
+        return Locked(Package(entry.name, entry.version, origin=origin), entry.where, place=folder)
     if isinstance(git := source.get("git"), str):
         return _from_git(entry, git)
     place = source.get("url") or source.get("path")

@@ -84,7 +84,9 @@ def verify_version(
     """
     wanted, record = environment_of(version), version.record
     expected = Expected(wanted, record.imports, record.groups, record.roles, record.capture.cpu)
-    expected.pins(expected.group(terms.group if terms else None))
+    group = terms.group if terms else None
+    if group is None or group in (record.groups or {}):  # else only a lock can have it
+        expected.pins(expected.group(group))
     report = check(version.reference, expected, found() if callable(found) else found, terms)
     differing = {finding.subject for finding in report.findings if finding.is_pin}
     recorded = differing & {package.name for package in wanted.packages}

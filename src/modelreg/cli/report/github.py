@@ -75,13 +75,13 @@ def _at(where: tuple[str, int] | None) -> Place:
     return () if where is None else (("file", _in_repository(where[0])), ("line", str(where[1])))
 
 
-def _in_repository(path: str) -> str:
-    """Return a file's path as GitHub looks for it: from the repository's root, wherever the command runs."""
-    root = os.environ.get("GITHUB_WORKSPACE")
-    if not root:
-        return path
-    here, there = Path(path).resolve(), Path(root).resolve()
-    return here.relative_to(there).as_posix() if here.is_relative_to(there) else path
+def _in_repository(file: str) -> str:
+    """Return a file as GitHub knows it: from the folder of the repository, wherever the command runs."""
+    workspace = os.environ.get("GITHUB_WORKSPACE")
+    if not workspace:
+        return file
+    root, path = Path(os.path.realpath(workspace)), Path(os.path.realpath(Path(file).parent), Path(file).name)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else file
 
 
 def _few(annotations: list[Annotation]) -> list[Annotation]:
@@ -102,7 +102,12 @@ def _message(messages: Sequence[str]) -> str:
 
 
 def _property(value: str) -> str:
-    return _escaped(value).replace(":", "%3A").replace(",", "%2C")
+    return _ends_escaped(value).replace(":", "%3A").replace(",", "%2C")
+
+
+def _ends_escaped(text: str) -> str:
+    """Escape the ends of lines, too, which the name of a file may hold."""
+    return "%0A".join("%0D".join(map(_escaped, line.split("\r"))) for line in text.split("\n"))
 
 
 def _escaped(text: str) -> str:

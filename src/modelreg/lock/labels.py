@@ -1,0 +1,94 @@
+"""Which build a pin without a local label would get: `==2.1.0` takes 2.1.0+cu121, too, where an index serves it."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from modelreg.environment.compare import same_version
+from modelreg.environment.record import Package
+from modelreg.lock.address import named
+from modelreg.lock.locked import Index, Locked
+
+_LABELLED = re.compile(
+    "torch(|ao|audio|csprng|data|rec|text|vision|-cluster|-scatter|-sparse|-spline-conv|-tensorrt)|pyg-lib|pytorch3d"
+    "|dgl|jaxlib|xformers|vllm|flash-attn|flashinfer(-python)?|fbgemm-gpu|auto-gptq|detectron2|kaolin|natten"
+    "|intel-extension-for-pytorch"
+)
+"""Packages whose builds for one or another accelerator differ in their label alone."""
+_BUILDS = re.compile(
+    r"pytorch|jax-releases|flashinfer|://(data\.pyg\.org|data\.dgl\.ai|repo\.radeon\.com)/"
+    r"|(?<![a-z0-9])(cu[0-9]{2,3}|cuda[0-9.]*|rocm[0-9.]*|cpu|xpu)(?![a-z0-9])"
+)
+"""What tells an index, or a page of links, that serves such builds."""
+
+
+def label_doubt(locked: Locked, wanted: Package, indexes: Iterable[Index]) -> str | None:
+    """Say why it cannot be told whether a pin gets the build that is wanted; None: no doubt is reasonable.
+
+    An index that is only a mirror raises none, unless the wanted build has a label, which the default index never has.
+    """
+    if not _can_differ(locked, wanted):
+        return None
+    for index in indexes:
+        label = _label_there(locked, index)
+        if label is None and not _may_serve(index, wanted):
+            continue
+        served = f"has {locked.package.version}+{label}" if label else "may have builds with a label"
+        return (
+            f"=={locked.package.version} takes any local label, and {index.address} "
+            f"({index.where[0]}, line {index.where[1]}) {served}; pin the label, or use ==="
+        )
+    return None
+
+
+def is_settled(locked: Locked, wanted: Package) -> bool:
+    """Tell whether a pin lets in the file that is wanted, whatever its label is, as its hash is known and listed.
+
+    Another hash tells nothing: it may be that of a build with a label.
+    """
+    return locked.is_open and wanted.origin is not None and wanted.origin.sha256 in locked.hashes
+
+
+def unknown_labels(locked: Locked, wanted: Package, indexes: Iterable[Index]) -> bool:
+    """Tell whether an index that may be a mirror is taken for one, for a package that has builds with labels."""
+    elsewhere = any(index.folder is None or not index.folder.is_dir() for index in indexes)
+    return elsewhere and _can_differ(locked, wanted) and _LABELLED.fullmatch(locked.name) is not None
+
+
+def _can_differ(locked: Locked, wanted: Package) -> bool:
+    origin = wanted.origin
+    if (
+        not locked.is_open
+        or is_settled(locked, wanted)
+        or (origin and (origin.url is not None or origin.kind == "editable"))
+    ):
+        return False
+    return same_version(locked.package.version, wanted.version.partition("+")[0])
+
+
+def _may_serve(index: Index, wanted: Package) -> bool:
+    """Tell whether an index whose packages are not known may serve builds with labels of a package."""
+    if index.folder is not None and index.folder.is_dir():
+        return False
+    return "+" in wanted.version or (
+        bool(_LABELLED.fullmatch(wanted.name)) and bool(_BUILDS.search(index.address.lower()))
+    )
+
+
+def _label_there(locked: Locked, index: Index) -> str | None:
+    """Return the label of a build that a folder of files has of a package at the version that is pinned."""
+    for name, version in _files(index.folder):
+        public, _, label = version.partition("+")
+        if label and name == locked.name and same_version(public, locked.package.version):
+            return label
+    return None
+
+
+def _files(folder: Path | None) -> Iterator[tuple[str, str]]:
+    if folder is None or not folder.is_dir():
+        return
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return
+    yield from (named(name) for name in names if "+" in name)
