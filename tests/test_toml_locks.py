@@ -283,6 +283,14 @@ def test_groups_that_exclude_each_other_in_a_uv_lock_are_told_apart(uv: Path, pr
         ("pylock.toml", 'lock-version = "1.0"\n[[packages]]\nversion = "1"', "the field packages[0].name is missing"),
         ("pylock.toml", 'lock-version = "1.0"\n[[packages]]\nname = "../x"', "is no name of a package"),
         ("pylock.toml", f'lock-version = "1.0"\nx = {"[" * 5000}', "is no TOML"),
+        ("pylock.toml", f'lock-version = "1.0"\npackages = []\n{"a." * 200_000}a = 1', "nests its keys too deep"),
+        ("pylock.toml", f'lock-version = "1.0"\npackages = []\n[{"a . " * 200_000}a]', "nests its keys too deep"),
+        (
+            "uv.lock",
+            'version = 1\n[[package]]\nname = "app"\nsource = { virtual = "." }\n'
+            + '[[package]]\nname = "x"\nversion = "1"\nsource = { registry = "r" }\n' * 101,
+            "x has more than 100 entries",
+        ),
         ("uv.lock", 'version = 2\nrequires-python = ">=3.11"', "is of version 2"),
         ("uv.lock", 'version = 1\n[[package]]\nname = "x"', "the field package[0].source is missing"),
         (
