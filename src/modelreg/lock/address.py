@@ -2,13 +2,14 @@
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 from urllib.request import url2pathname
 
 from modelreg.digest import is_sha256
+from modelreg.environment.compare import same_version
 from modelreg.environment.distribution import redacted
 from modelreg.environment.record import Origin, is_commit, is_name, is_word
 
@@ -86,6 +87,20 @@ def named(file: str) -> tuple[str, str]:
     except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
         return "", ""
     return name, str(version)
+
+
+def version_of_files(version: str, places: Iterable[str]) -> tuple[str, str | None]:
+    """Return the version of an entry by the names of its wheels, and why that is not exact.
+
+    uv installs a wheel with a label from an entry that says none. Other contradictions no installer takes.
+    """
+    told = {found for place in places if (found := named(place.partition("#")[0].rpartition("/")[2])[1])}
+    others = {one for one in told if not same_version(one, version)}
+    if not others or not version:
+        return version, None
+    if others == told and len(told) == 1 and same_version(min(told).partition("+")[0], version):
+        return min(told), None
+    return version, f"its files are of version {' and '.join(sorted(told))}, and the lock says {version}"
 
 
 def vcs_origin(vcs: str, url: str, commit: str, requested: str | None, subdirectory: str | None) -> Origin:

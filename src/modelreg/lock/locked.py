@@ -116,6 +116,12 @@ def files_of(fields: Fields) -> list[Fields]:
     return [*fields.optional_children("wheels"), *filter(None, [fields.optional_child("sdist")])]
 
 
+def place_of(file: Fields) -> str:
+    """Return the name or address of a file of a TOML lock; empty where it says none."""
+    names = ("name", "filename", "url", "path")
+    return next(filter(None, (file.optional_text(name) for name in names)), "")
+
+
 def settled(found: Iterable[Locked | Loose]) -> tuple[tuple[Locked, ...], tuple[Loose, ...]]:
     """Return one entry a package, sorted by name: what is pinned in one place settles what is loose in another.
 

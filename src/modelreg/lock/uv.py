@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 from modelreg.environment.record import Environment, Origin, Package, is_commit, normalized
 from modelreg.errors import EnvironmentUnreadableError
 from modelreg.fields import Fields
-from modelreg.lock.address import archive, vcs_origin
+from modelreg.lock.address import archive, vcs_origin, version_of_files
 from modelreg.lock.conditions import Conditions
-from modelreg.lock.locked import Lock, Locked, Loose, Where, files_of, name_and_version, settled
+from modelreg.lock.locked import Lock, Locked, Loose, Where, files_of, name_and_version, place_of, settled
 from modelreg.lock.requirements import sha256s
 
 _FOLDERS = ("editable", "directory", "virtual")
@@ -266,8 +266,12 @@ def _from_git(entry: _Entry, git: str) -> Locked | Loose:
     return Locked(Package(entry.name, entry.version, origin=origin), entry.where)
 
 
-def _with_files(entry: _Entry, origin: Origin | None) -> Locked:
-    return Locked(Package(entry.name, entry.version, origin=origin), entry.where, _hashes(entry))
+def _with_files(entry: _Entry, origin: Origin | None) -> Locked | Loose:
+    wheels = map(place_of, entry.fields.optional_children("wheels"))
+    version, contradiction = version_of_files(entry.version, wheels)
+    if contradiction is not None:
+        return Loose(entry.name, contradiction, entry.where)
+    return Locked(Package(entry.name, version, origin=origin), entry.where, _hashes(entry))
 
 
 def _hashes(entry: _Entry) -> frozenset[str]:
