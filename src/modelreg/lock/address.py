@@ -1,5 +1,6 @@
 """Where a lock says that a package is from: repositories, files and folders."""
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable
@@ -57,7 +58,17 @@ def is_remote(address: str) -> bool:
     return "://" in address and not address.startswith("file:")
 
 
-def local_path(address: str, folder: Path, is_it: Callable[[Path], bool] = Path.exists) -> Path:
+def is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder; one that no system takes, or that is not ours to look at, is none."""
+    return os.path.isdir(path)  # noqa: PTH112  # unlike Path's, it raises nothing
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is something at a path, as `is_folder` does."""
+    return os.path.exists(path)  # noqa: PTH110  # as above
+
+
+def local_path(address: str, folder: Path, is_it: Callable[[Path], bool] = is_there) -> Path:
     """Return the path that a file's own address or path means; folder: that of the file it stands in.
 
     Installers take it from the working directory, which need not be that of who checks.

@@ -18,7 +18,7 @@ class Locked(NamedTuple):
 
     package.version is empty where the lock does not say it, as of a repository or a folder. hashes: the sha256 (hex) of
     the files that it may be installed from; empty: the lock lists none. place: an editable package's folder, or the
-    file, on this machine.    is_open: any local label fits, as `==2.1.0` takes 2.1.0+cu121, too.
+    file, on this machine. is_open: any local label fits, as `==2.1.0` takes 2.1.0+cu121, too.
     """
 
     package: Package
