@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -301,6 +302,20 @@ def test_a_file_of_this_machine_is_looked_at_where_the_lock_lists_no_hash(text: 
     assert found(checked(text, wanted)) == {"x": ("error", "file")}
     file.unlink()
     assert found(checked(text, wanted)) == {"x": UNCHECKED}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders")
+def test_paths_that_no_system_takes_and_pipes_are_files_that_are_not_there() -> None:
+    os.mkfifo("x-1.0-py3-none-any.whl")
+    wanted = expected(Package("x", "1.0", origin=Origin("archive", sha256=SHA)), Package("torch", "2.1.0"), NUMPY)
+    long = "y" * 5_000
+    for place in (
+        "./x-1.0-py3-none-any.whl",
+        f"x @ file:///{long}/x-1.0-py3-none-any.whl",
+        "/root/no/x-1.0-py3-none-any.whl",
+    ):
+        comparison = checked(f"-f {long}\n-f /root/no\n{place}\ntorch==2.1.0\nnumpy==2.1.0\n", wanted)
+        assert found(comparison) == {"x": UNCHECKED}
 
 
 def test_a_label_in_the_address_of_a_file_may_be_written_in_two_ways() -> None:

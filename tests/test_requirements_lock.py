@@ -117,6 +117,7 @@ def test_a_marker_that_asks_for_what_is_not_recorded_leaves_its_package_open() -
     found = lock("numpy==2.1.0 ; platform_release >= '5'\n")
     assert not found.packages
     assert "condition cannot be judged" in loose(found)["numpy"]
+    assert "x" in loose(lock(f"x @ {WHEEL.replace('numpy', 'x')} ; platform.version >= '5'\n"))
 
 
 @pytest.mark.parametrize(
@@ -321,6 +322,7 @@ def test_files_of_every_encoding_that_pip_takes_are_read(encoding: str) -> None:
         (b"numpy==2.1.0\0\n", "is no text, so it is no lock"),
         (b"numpy==2.1.0\n\xff\xfe\x80", "is no requirement" if LATIN else "is no text"),
         (b"# " + b"x" * 17_000_000, "is too large to be a lock; give one of at most 16 MiB"),
+        ("numpy==2.1.0\n" * 50_001, "line 50001: 50,000 lines before it ask for something, which is no lock"),
         ("numpy==2.1.0 -r base.txt\n", "pip passes over -r there, which has to have a line of its own"),
         ("-r a.txt -c b.txt\n", "pip passes over -c there"),
         ("numpy==2.1.0 -e ./x\n", "pip passes over -e there"),
@@ -328,7 +330,17 @@ def test_files_of_every_encoding_that_pip_takes_are_read(encoding: str) -> None:
     ],
     ids=[
         *("a sentence", "html", "an open quote", "a program", "long", "too long", "continued", "long options", "deep"),
-        *("a long marker", "a NUL", "no UTF-8", "large", "a file beside", "two files", "an editable beside", "quoted"),
+        *(
+            "a long marker",
+            "a NUL",
+            "no UTF-8",
+            "large",
+            "many",
+            "a file beside",
+            "two files",
+            "an editable beside",
+            "quoted",
+        ),
     ],
 )
 def test_what_no_installer_would_take_is_one_error_with_exit_4(text: str | bytes, said: str) -> None:

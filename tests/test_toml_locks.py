@@ -203,6 +203,29 @@ def test_what_a_pylock_leaves_open_is_named() -> None:
     assert loose(found)["twice"] == "the lock chooses it twice for this Python and platform"
 
 
+@pytest.mark.parametrize(
+    ("files", "version", "reason"),
+    [
+        (("x-1.0+cpu",), "1.0+cpu", None),
+        (("x-1.0%2Bcpu", "x-1.0%2Bcpu"), "1.0+cpu", None),
+        (("x-1.0", "x-1.0.0"), "1.0", None),
+        (("x-1.0", "x-1.0+cpu"), None, "its files are of version 1.0 and 1.0+cpu, and the lock says 1.0"),
+        (("x-2.0",), None, "its files are of version 2.0, and the lock says 1.0"),
+    ],
+)
+def test_what_the_names_of_files_tell_of_their_version_counts_as_they_are_what_is_installed(
+    files: tuple[str, ...], version: str | None, reason: str | None
+) -> None:
+    wheels = ", ".join(f'{{ url = "https://h/{file}-py3-none-any.whl" }}' for file in files)
+    entry = f'name = "x"\nversion = "1.0"\nwheels = [{wheels}]\n'
+    project = '[[package]]\nname = "app"\nsource = { virtual = "." }\ndependencies = [{ name = "x" }]\n'
+    for found in (
+        pylock(f"[[packages]]\n{entry}"),
+        uv_lock(f'{project}[[package]]\n{entry}source = {{ registry = "https://h" }}\n'),
+    ):
+        assert (pins(found).get("x"), loose(found).get("x")) == (version, reason)
+
+
 def test_a_lock_for_other_environments_says_which() -> None:
     assert pylock("environments = [\"sys_platform == 'linux'\"]\npackages = []").foreign == ()
     assert pylock("environments = [\"sys_platform == 'win32'\"]\npackages = []").foreign == ("sys_platform == 'win32'",)
@@ -283,6 +306,14 @@ def test_groups_that_exclude_each_other_in_a_uv_lock_are_told_apart(uv: Path, pr
         ("pylock.toml", 'lock-version = "1.0"\n[[packages]]\nversion = "1"', "the field packages[0].name is missing"),
         ("pylock.toml", 'lock-version = "1.0"\n[[packages]]\nname = "../x"', "is no name of a package"),
         ("pylock.toml", f'lock-version = "1.0"\nx = {"[" * 5000}', "is no TOML"),
+        ("pylock.toml", f'lock-version = "1.0"\npackages = []\n{"a." * 200_000}a = 1', "nests its keys too deep"),
+        ("pylock.toml", f'lock-version = "1.0"\npackages = []\n[{"a . " * 200_000}a]', "nests its keys too deep"),
+        (
+            "uv.lock",
+            'version = 1\n[[package]]\nname = "app"\nsource = { virtual = "." }\n'
+            + '[[package]]\nname = "x"\nversion = "1"\nsource = { registry = "r" }\n' * 101,
+            "x has more than 100 entries",
+        ),
         ("uv.lock", 'version = 2\nrequires-python = ">=3.11"', "is of version 2"),
         ("uv.lock", 'version = 1\n[[package]]\nname = "x"', "the field package[0].source is missing"),
         (

@@ -1,14 +1,16 @@
 """Where a lock says that a package is from: repositories, files and folders."""
 
+import os
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 from urllib.request import url2pathname
 
 from modelreg.digest import is_sha256
+from modelreg.environment.compare import same_version
 from modelreg.environment.distribution import redacted
 from modelreg.environment.record import Origin, is_commit, is_name, is_word
 
@@ -56,7 +58,17 @@ def is_remote(address: str) -> bool:
     return "://" in address and not address.startswith("file:")
 
 
-def local_path(address: str, folder: Path, is_it: Callable[[Path], bool] = Path.exists) -> Path:
+def is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder; one that no system takes, or that is not ours to look at, is none."""
+    return os.path.isdir(path)  # noqa: PTH112  # unlike Path's, it raises nothing
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is something at a path, as `is_folder` does."""
+    return os.path.exists(path)  # noqa: PTH110  # as above
+
+
+def local_path(address: str, folder: Path, is_it: Callable[[Path], bool] = is_there) -> Path:
     """Return the path that a file's own address or path means; folder: that of the file it stands in.
 
     Installers take it from the working directory, which need not be that of who checks.
@@ -86,6 +98,20 @@ def named(file: str) -> tuple[str, str]:
     except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
         return "", ""
     return name, str(version)
+
+
+def version_of_files(version: str, places: Iterable[str]) -> tuple[str, str | None]:
+    """Return the version of an entry by the names of its wheels, and why that is not exact.
+
+    uv installs a wheel with a label from an entry that says none. Other contradictions no installer takes.
+    """
+    told = {found for place in places if (found := named(place.partition("#")[0].rpartition("/")[2])[1])}
+    others = {one for one in told if not same_version(one, version)}
+    if not others or not version:
+        return version, None
+    if others == told and len(told) == 1 and same_version(min(told).partition("+")[0], version):
+        return min(told), None
+    return version, f"its files are of version {' and '.join(sorted(told))}, and the lock says {version}"
 
 
 def vcs_origin(vcs: str, url: str, commit: str, requested: str | None, subdirectory: str | None) -> Origin:

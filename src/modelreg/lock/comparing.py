@@ -1,5 +1,6 @@
 """Would what a lock installs fit a model? A lock, and what is expected, in; findings out."""
 
+import os
 from collections.abc import Iterator, Mapping
 from hashlib import file_digest
 
@@ -76,6 +77,8 @@ def _with_hash(locked: Locked, pin: Pin | None) -> Locked:
     wanted = pin.package.origin if pin else None
     origin = locked.package.origin
     if locked.hashes or not (locked.place and wanted and wanted.sha256 and origin and origin.kind == "archive"):
+        return locked
+    if not os.path.isfile(locked.place):  # noqa: PTH113  # unlike Path's, it raises nothing
         return locked
     try:
         with locked.place.open("rb") as file:
@@ -216,5 +219,5 @@ def _unseen(lock: Lock, pins: Mapping[str, Pin]) -> Iterator[str]:
         and label_doubt(one, pins[one.name].package, lock.indexes) is None
     ]
     if doubted:
-        places = " and ".join(index.address for index in lock.indexes)
+        places = few([index.address for index in lock.indexes], 2)
         yield f"{places} was taken for a mirror: that it has no builds with labels of {few(doubted, 3)} was not checked"

@@ -9,7 +9,7 @@ from modelreg.environment.record import Environment, normalized
 _MEMBER = re.compile(r"""(["'])(?P<name>[^"']*)\1\s+(?P<no>not\s+)?in\s+(?P<set>extras|dependency_groups)\b""")
 _EXTRA = re.compile(r"""\bextra\s*(?P<sign>==|!=)\s*(["'])(?P<name>[^"']*)\2""")
 _EXTRA_LAST = re.compile(r"""(["'])(?P<name>[^"']*)\1\s*(?P<sign>==|!=)\s*extra\b""")
-_UNRECORDED = re.compile(r"\bplatform_(release|version)\b")
+_UNRECORDED = re.compile(r"\bplatform[._](release|version)\b")
 _ALWAYS, _NEVER = 'os_name != ""', 'os_name == ""'
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from modelreg.environment.compare import same_version
 from modelreg.environment.record import Package
-from modelreg.lock.address import named
+from modelreg.lock.address import is_folder, named
 from modelreg.lock.locked import Index, Locked
 
 _LABELLED = re.compile(
@@ -51,7 +51,7 @@ def is_settled(locked: Locked, wanted: Package) -> bool:
 
 def unknown_labels(locked: Locked, wanted: Package, indexes: Iterable[Index]) -> bool:
     """Tell whether an index that may be a mirror is taken for one, for a package that has builds with labels."""
-    elsewhere = any(index.folder is None or not index.folder.is_dir() for index in indexes)
+    elsewhere = any(index.folder is None or not is_folder(index.folder) for index in indexes)
     return elsewhere and _can_differ(locked, wanted) and _LABELLED.fullmatch(locked.name) is not None
 
 
@@ -68,7 +68,7 @@ def _can_differ(locked: Locked, wanted: Package) -> bool:
 
 def _may_serve(index: Index, wanted: Package) -> bool:
     """Tell whether an index whose packages are not known may serve builds with labels of a package."""
-    if index.folder is not None and index.folder.is_dir():
+    if index.folder is not None and is_folder(index.folder):
         return False
     return "+" in wanted.version or (
         bool(_LABELLED.fullmatch(wanted.name)) and bool(_BUILDS.search(index.address.lower()))
@@ -85,7 +85,7 @@ def _label_there(locked: Locked, index: Index) -> str | None:
 
 
 def _files(folder: Path | None) -> Iterator[tuple[str, str]]:
-    if folder is None or not folder.is_dir():
+    if folder is None or not is_folder(folder):
         return
     try:
         names = [path.name for path in folder.iterdir()]

@@ -18,7 +18,7 @@ class Locked(NamedTuple):
 
     package.version is empty where the lock does not say it, as of a repository or a folder. hashes: the sha256 (hex) of
     the files that it may be installed from; empty: the lock lists none. place: an editable package's folder, or the
-    file, on this machine.    is_open: any local label fits, as `==2.1.0` takes 2.1.0+cu121, too.
+    file, on this machine. is_open: any local label fits, as `==2.1.0` takes 2.1.0+cu121, too.
     """
 
     package: Package
@@ -114,6 +114,12 @@ def name_and_version(fields: Fields) -> tuple[str, str]:
 def files_of(fields: Fields) -> list[Fields]:
     """Return the wheels and the source archive of an entry of a TOML lock."""
     return [*fields.optional_children("wheels"), *filter(None, [fields.optional_child("sdist")])]
+
+
+def place_of(file: Fields) -> str:
+    """Return the name or address of a file of a TOML lock; empty where it says none."""
+    names = ("name", "filename", "url", "path")
+    return next(filter(None, (file.optional_text(name) for name in names)), "")
 
 
 def settled(found: Iterable[Locked | Loose]) -> tuple[tuple[Locked, ...], tuple[Loose, ...]]:

@@ -6,9 +6,9 @@ from pathlib import Path
 from modelreg.environment.record import Environment, Origin, Package, is_commit, normalized
 from modelreg.errors import EnvironmentUnreadableError
 from modelreg.fields import Fields
-from modelreg.lock.address import archive, named, project_of, vcs_origin
+from modelreg.lock.address import archive, named, project_of, vcs_origin, version_of_files
 from modelreg.lock.conditions import Conditions
-from modelreg.lock.locked import Lock, Locked, Loose, Where, files_of, name_and_version, settled
+from modelreg.lock.locked import Lock, Locked, Loose, Where, files_of, name_and_version, place_of, settled
 
 _SOURCES = ("vcs", "directory", "archive")
 
@@ -64,6 +64,10 @@ def _package(fields: Fields, where: Where, conditions: Conditions) -> Locked | L
     python = fields.optional_text("requires-python")
     if conditions.admits(python) is not True:
         return Loose(name, f"the lock has it for Python {python} alone", where)
+    return _locked(fields, where, name, version)
+
+
+def _locked(fields: Fields, where: Where, name: str, version: str) -> Locked | Loose:
     origin, found, loose = _origin(fields)
     if loose:
         return Loose(name, loose, where)
@@ -72,7 +76,10 @@ def _package(fields: Fields, where: Where, conditions: Conditions) -> Locked | L
         return Loose(name, "the lock names no file of it", where)
     folder = _folder(fields, where)
     found = found if folder is None else project_of(folder)[1]
-    versions = version or found or next(filter(None, map(_version_of, files)), "")
+    told, contradiction = version_of_files(version, map(place_of, fields.optional_children("wheels")))
+    if contradiction:
+        return Loose(name, contradiction, where)
+    versions = told or found or next(filter(None, map(_version_of, files)), "")
     is_editable = origin is not None and origin.kind == "editable"
     return Locked(
         Package(name, versions, origin=origin), where, _hashes(fields, files), folder if is_editable else None
@@ -106,8 +113,7 @@ def _origin(fields: Fields) -> tuple[Origin | None, str, str | None]:
 
 
 def _version_of(file: Fields) -> str:
-    place = file.optional_text("name") or file.optional_text("url") or file.optional_text("path") or ""
-    return named(place.partition("#")[0].rpartition("/")[2])[1]
+    return named(place_of(file).partition("#")[0].rpartition("/")[2])[1]
 
 
 def _hashes(fields: Fields, files: list[Fields]) -> frozenset[str]:

@@ -31,6 +31,9 @@ _OTHERS = {
 }
 """Files of other tools, and what to do: conda-lock and pixi list packages of conda, and write none that is read."""
 
+_DEEP = re.compile(r"""(?<![\w"'.-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){50}""")
+"""A key of so many parts that no lock has: the memory that tomllib takes for one grows with their square."""
+
 Read = Callable[[Mapping[str, object], list[Where], Environment, str | None], Lock]
 
 
@@ -72,12 +75,14 @@ class LockFile(NamedTuple):
 
 def _is_toml(text: str) -> bool:
     try:
-        return bool(tomllib.loads(text))
+        return _DEEP.search(text) is None and bool(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, RecursionError):
         return False
 
 
 def _read_toml(text: str, named: str, environment: Environment, group: str | None) -> Lock:
+    if _DEEP.search(text):
+        raise EnvironmentUnreadableError(f"{named} nests its keys too deep to be a lock; make the lock again")
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

@@ -25,6 +25,7 @@ _AT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\]\s*)?@\s*(?=
 _EXTRAS = re.compile(r"^(.*?)\[([^\[\]]*)\]$")
 _SHOWN = 100  # characters of a line
 _LONGEST = 10_000  # characters of what a line asks for
+_MOST = 50_000  # lines that ask for something
 _DEFAULT_INDEX = re.compile(r"https://pypi\.(org|python\.org)(/|$)")
 _INDEXES = ("-i", "--index-url", "--pypi-url", "--extra-index-url")
 
@@ -40,7 +41,9 @@ def read_requirements(path: Path, environment: Environment) -> Lock:
     reader = _Reader(environment)
     asked: list[Locked | Loose] = []
     constrained: list[Locked | Loose] = []
-    for line in read_lines(path):
+    for number, line in enumerate(read_lines(path)):
+        if number == _MOST:
+            raise LockDamagedError(line.where, f"{_MOST:,} lines before it ask for something, which is no lock")
         (constrained if line.constraint else asked).extend(reader.read(line))
     needed = Edges(environment).closure(reader.wanted)
     counted = needed.packages | needed.absent

@@ -8,13 +8,15 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 from modelreg.environment.record import Environment, Origin, Package, is_commit, normalized
 from modelreg.errors import EnvironmentUnreadableError
 from modelreg.fields import Fields
-from modelreg.lock.address import archive, vcs_origin
+from modelreg.lock.address import archive, vcs_origin, version_of_files
 from modelreg.lock.conditions import Conditions
-from modelreg.lock.locked import Lock, Locked, Loose, Where, files_of, name_and_version, settled
+from modelreg.lock.locked import Lock, Locked, Loose, Where, files_of, name_and_version, place_of, settled
 from modelreg.lock.requirements import sha256s
 
 _FOLDERS = ("editable", "directory", "virtual")
 _SUPPORTED = 1
+_MOST = 100
+"""Entries of one package, each for other systems or groups."""
 
 
 class _Step(NamedTuple):
@@ -149,6 +151,9 @@ class _Walk:
         self._by_name: dict[str, list[int]] = {}
         for number, entry in enumerate(entries):
             self._by_name.setdefault(entry.name, []).append(number)
+        crowded = next((name for name, numbers in self._by_name.items() if len(numbers) > _MOST), None)
+        if crowded is not None:
+            raise EnvironmentUnreadableError(f"{crowded} has more than {_MOST} entries; make the lock again")
         self._reached: set[_Step] = set()
         self._loose: list[Loose] = []
 
@@ -194,9 +199,8 @@ class _Walk:
                 ahead += self._steps(entry.fields.optional_children("dependencies"), entry.where)
                 continue
             extras = entry.fields.optional_child("optional-dependencies")
-            for name in extras.mapping if extras else ():
-                if extras and normalized(name) == step.extra:
-                    ahead += self._steps(extras.children(name), entry.where)
+            if extras and step.extra in extras.mapping:  # uv writes names normalised
+                ahead += self._steps(extras.children(step.extra), entry.where)
 
     def _steps(self, dependencies: list[Fields], where: Where) -> Iterator[_Step]:
         for dependency in dependencies:
@@ -262,8 +266,12 @@ def _from_git(entry: _Entry, git: str) -> Locked | Loose:
     return Locked(Package(entry.name, entry.version, origin=origin), entry.where)
 
 
-def _with_files(entry: _Entry, origin: Origin | None) -> Locked:
-    return Locked(Package(entry.name, entry.version, origin=origin), entry.where, _hashes(entry))
+def _with_files(entry: _Entry, origin: Origin | None) -> Locked | Loose:
+    wheels = map(place_of, entry.fields.optional_children("wheels"))
+    version, contradiction = version_of_files(entry.version, wheels)
+    if contradiction is not None:
+        return Loose(entry.name, contradiction, entry.where)
+    return Locked(Package(entry.name, version, origin=origin), entry.where, _hashes(entry))
 
 
 def _hashes(entry: _Entry) -> frozenset[str]:
