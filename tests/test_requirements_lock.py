@@ -323,6 +323,10 @@ def test_files_of_every_encoding_that_pip_takes_are_read(encoding: str) -> None:
         (b"numpy==2.1.0\n\xff\xfe\x80", "is no requirement" if LATIN else "is no text"),
         (b"# " + b"x" * 17_000_000, "is too large to be a lock; give one of at most 16 MiB"),
         ("numpy==2.1.0\n" * 50_001, "line 50001: 50,000 lines before it ask for something, which is no lock"),
+        (
+            f"numpy=={'1' * 9_000}\nnumpy>=1\n",
+            "for integer string conversion: value has 9000 digits; make the lock again",
+        ),
         ("numpy==2.1.0 -r base.txt\n", "pip passes over -r there, which has to have a line of its own"),
         ("-r a.txt -c b.txt\n", "pip passes over -c there"),
         ("numpy==2.1.0 -e ./x\n", "pip passes over -e there"),
@@ -336,6 +340,7 @@ def test_files_of_every_encoding_that_pip_takes_are_read(encoding: str) -> None:
             "no UTF-8",
             "large",
             "many",
+            "digits",
             "a file beside",
             "two files",
             "an editable beside",
