@@ -1,6 +1,7 @@
 """What a requirements.txt would install, before anything is built."""
 
 import contextlib
+import json
 import locale
 import os
 import subprocess
@@ -434,3 +435,24 @@ def test_what_pip_freezes_of_a_real_environment_is_read_as_it_was_captured(tmp_p
     environment = place.captured().environment
     found = lock(done.stdout, environment)
     assert pins(found) == {one.name: one.version for one in environment.packages if one.name != "pip"}
+
+
+def test_what_pip_would_install_from_a_file_is_what_is_read_of_it(tmp_path: Path) -> None:
+    place, wheels = make_place(tmp_path / "venv", pip=None), Path("wheels").absolute()
+    for version in ("1.0", "1.0+cpu", "2.0"):
+        for name in ("alpha", "beta", "gamma", "delta", "epsilon"):
+            make_wheel(wheels, name, version)
+    Path("limits.txt").write_text("beta==2.0 ; python_version > '3'\nepsilon==1.0\n", encoding="utf-8")
+    text = (
+        "--find-links wheels\n-c limits.txt\n"
+        f"alpha @ {(wheels / 'alpha-1.0+cpu-py3-none-any.whl').as_uri().replace('+', '%2B')};python_version > '3'\n"
+        "beta[more] \\\n    # why\ngamma===1.0;\ndelta==1.0\ndelta==1.0+cpu\f# page two\n"
+        "./wheels/epsilon-2.0-py3-none-any.whl ; python_version < '3'\n"
+    )
+    found = lock(text, place.captured().environment)
+    pip = [sys.executable, "-m", "pip", "--python", str(place.python), "install", "--dry-run", "-q", "--no-index"]
+    report = subprocess.run(
+        [*pip, "--report", "-", "-r", "requirements.txt"], check=True, capture_output=True, text=True
+    ).stdout
+    installed = {one["metadata"]["name"]: one["metadata"]["version"] for one in json.loads(report)["install"]}
+    assert pins(found) == installed == {"alpha": "1.0+cpu", "beta": "2.0", "gamma": "1.0", "delta": "1.0+cpu"}
