@@ -72,6 +72,12 @@ def test_a_version_that_two_equals_signs_do_not_name_alone_is_asked_for_with_thr
     assert fixed(ALPHA._replace(version=found), wanted=environment).command == (*START["pip"], asked)
 
 
+def test_what_pip_may_be_set_to_take_from_an_index_of_builds_is_asked_for_without_a_label() -> None:
+    packages = tuple(Package(*pin) for pin in (("torch", "2.1.0"), ("torchvision", "0.16.0+cpu"), ("numpy", "2.1.0")))
+    command = fixed(wanted=WANTED._replace(packages=packages)).command
+    assert command[len(START["pip"]) :] == ("numpy==2.1.0", "torch===2.1.0", "torchvision==0.16.0+cpu")
+
+
 def test_a_version_that_no_requirement_can_name_is_said() -> None:
     environment = WANTED._replace(packages=(ALPHA._replace(version="1.0;x"),))
     said = "alpha 1.0;x has a version that no requirement can name; install it by hand"

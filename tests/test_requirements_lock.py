@@ -1,6 +1,7 @@
 """What a requirements.txt would install, before anything is built."""
 
 import contextlib
+import json
 import locale
 import os
 import subprocess
@@ -323,6 +324,10 @@ def test_files_of_every_encoding_that_pip_takes_are_read(encoding: str) -> None:
         (b"numpy==2.1.0\n\xff\xfe\x80", "is no requirement" if LATIN else "is no text"),
         (b"# " + b"x" * 17_000_000, "is too large to be a lock; give one of at most 16 MiB"),
         ("numpy==2.1.0\n" * 50_001, "line 50001: 50,000 lines before it ask for something, which is no lock"),
+        (
+            f"numpy=={'1' * 9_000}\nnumpy>=1\n",
+            "for integer string conversion: value has 9000 digits; make the lock again",
+        ),
         ("numpy==2.1.0 -r base.txt\n", "pip passes over -r there, which has to have a line of its own"),
         ("-r a.txt -c b.txt\n", "pip passes over -c there"),
         ("numpy==2.1.0 -e ./x\n", "pip passes over -e there"),
@@ -336,6 +341,7 @@ def test_files_of_every_encoding_that_pip_takes_are_read(encoding: str) -> None:
             "no UTF-8",
             "large",
             "many",
+            "digits",
             "a file beside",
             "two files",
             "an editable beside",
@@ -429,3 +435,24 @@ def test_what_pip_freezes_of_a_real_environment_is_read_as_it_was_captured(tmp_p
     environment = place.captured().environment
     found = lock(done.stdout, environment)
     assert pins(found) == {one.name: one.version for one in environment.packages if one.name != "pip"}
+
+
+def test_what_pip_would_install_from_a_file_is_what_is_read_of_it(tmp_path: Path) -> None:
+    place, wheels = make_place(tmp_path / "venv", pip=None), Path("wheels").absolute()
+    for version in ("1.0", "1.0+cpu", "2.0"):
+        for name in ("alpha", "beta", "gamma", "delta", "epsilon"):
+            make_wheel(wheels, name, version)
+    Path("limits.txt").write_text("beta==2.0 ; python_version > '3'\nepsilon==1.0\n", encoding="utf-8")
+    text = (
+        "--find-links wheels\n-c limits.txt\n"
+        f"alpha @ {(wheels / 'alpha-1.0+cpu-py3-none-any.whl').as_uri().replace('+', '%2B')};python_version > '3'\n"
+        "beta[more] \\\n    # why\ngamma===1.0;\ndelta==1.0\ndelta==1.0+cpu\f# page two\n"
+        "./wheels/epsilon-2.0-py3-none-any.whl ; python_version < '3'\n"
+    )
+    found = lock(text, place.captured().environment)
+    pip = [sys.executable, "-m", "pip", "--python", str(place.python), "install", "--dry-run", "-q", "--no-index"]
+    report = subprocess.run(
+        [*pip, "--report", "-", "-r", "requirements.txt"], check=True, capture_output=True, text=True
+    ).stdout
+    installed = {one["metadata"]["name"]: one["metadata"]["version"] for one in json.loads(report)["install"]}
+    assert pins(found) == installed == {"alpha": "1.0+cpu", "beta": "2.0", "gamma": "1.0", "delta": "1.0+cpu"}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from modelreg.environment.accelerators import has_labels
 from modelreg.environment.compare import same_version
 from modelreg.environment.finding import Finding, Severity
 from modelreg.environment.record import Package
@@ -97,7 +98,8 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
     packages = [wanted[name] for name in sorted(wanted)]
     remarks |= dict.fromkeys(_needs(packages))
     again = any(kinds[package.name].isdisjoint(("missing", "version")) for package in packages)
-    requirements = [_requirement(package, exactly=package.name in labelled) for package in packages]
+    exact = labelled.union(filter(has_labels, wanted))  # pip may be set to take these from an index of builds
+    requirements = [_requirement(package, exactly=package.name in exact) for package in packages]
     return Fix(_command([*filter(None, requirements)], place, again=again), tuple(remarks))
 
 
@@ -110,12 +112,15 @@ def _has_label_alone(finding: Finding, package: Package) -> bool:
 def _requirement(package: Package, *, exactly: bool) -> str | None:
     """Return the requirement that installs a package. exactly: not with any local label, as `==` lets them in."""
     requirement, pin = package.requirement, f"=={package.version}"
-    if not exactly or requirement is None or not requirement.endswith(pin):
+    if not exactly or "+" in package.version or requirement is None or not requirement.endswith(pin):
         return requirement
     # Imported here: few environments hold builds with labels.
-    from packaging.version import Version
+    from packaging.version import InvalidVersion, Version
 
-    return f"{requirement.removesuffix(pin)}==={Version(package.version)}"  # it is compared as text
+    try:
+        return f"{requirement.removesuffix(pin)}==={Version(package.version)}"  # it is compared as text
+    except InvalidVersion:
+        return requirement  # which has three already
 
 
 def _is_to_fix(finding: Finding) -> bool:

@@ -4,17 +4,12 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from modelreg.environment.accelerators import has_labels
 from modelreg.environment.compare import same_version
 from modelreg.environment.record import Package
 from modelreg.lock.address import is_folder, named
 from modelreg.lock.locked import Index, Locked
 
-_LABELLED = re.compile(
-    "torch(|ao|audio|csprng|data|rec|text|vision|-cluster|-scatter|-sparse|-spline-conv|-tensorrt)|pyg-lib|pytorch3d"
-    "|dgl|jaxlib|xformers|vllm|flash-attn|flashinfer(-python)?|fbgemm-gpu|auto-gptq|detectron2|kaolin|natten"
-    "|intel-extension-for-pytorch"
-)
-"""Packages whose builds for one or another accelerator differ in their label alone."""
 _BUILDS = re.compile(
     r"pytorch|jax-releases|flashinfer|://(data\.pyg\.org|data\.dgl\.ai|repo\.radeon\.com)/"
     r"|(?<![a-z0-9])(cu[0-9]{2,3}|cuda[0-9.]*|rocm[0-9.]*|cpu|xpu)(?![a-z0-9])"
@@ -52,7 +47,7 @@ def is_settled(locked: Locked, wanted: Package) -> bool:
 def unknown_labels(locked: Locked, wanted: Package, indexes: Iterable[Index]) -> bool:
     """Tell whether an index that may be a mirror is taken for one, for a package that has builds with labels."""
     elsewhere = any(index.folder is None or not is_folder(index.folder) for index in indexes)
-    return elsewhere and _can_differ(locked, wanted) and _LABELLED.fullmatch(locked.name) is not None
+    return elsewhere and _can_differ(locked, wanted) and has_labels(locked.name)
 
 
 def _can_differ(locked: Locked, wanted: Package) -> bool:
@@ -70,9 +65,7 @@ def _may_serve(index: Index, wanted: Package) -> bool:
     """Tell whether an index whose packages are not known may serve builds with labels of a package."""
     if index.folder is not None and is_folder(index.folder):
         return False
-    return "+" in wanted.version or (
-        bool(_LABELLED.fullmatch(wanted.name)) and bool(_BUILDS.search(index.address.lower()))
-    )
+    return "+" in wanted.version or (has_labels(wanted.name) and bool(_BUILDS.search(index.address.lower())))
 
 
 def _label_there(locked: Locked, index: Index) -> str | None:

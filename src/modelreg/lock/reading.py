@@ -56,7 +56,8 @@ class LockFile(NamedTuple):
         try:
             return self._read(named, environment, group)._replace(path=named)
         except (ValueError, RecursionError) as error:  # an address that is none, or what is nested without end
-            raise EnvironmentUnreadableError(f"{named} cannot be read: {error}; make the lock again") from None
+            said = str(error).partition(";")[0]  # what follows is advice to who wrote the program
+            raise EnvironmentUnreadableError(f"{named} cannot be read: {said}; make the lock again") from None
 
     def _read(self, named: str, environment: Environment, group: str | None) -> Lock:
         data = read_bytes(self.path, named)
