@@ -262,6 +262,27 @@ def test_an_editable_folder_of_a_lock_is_held_to_the_commit_that_the_model_was_m
     assert found(checked(text, wanted, name=name)) == {"ours": ("unchecked", "unknown")}
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("requirements.txt", "./ours\nnumpy==2.1.0\n"),
+        ("pylock.toml", PYLOCK.replace(", editable = true", "")),
+        ("uv.lock", UV_LOCK.replace("editable = ", "directory = ")),
+    ],
+)
+def test_what_a_lock_installs_from_a_folder_is_not_known_to_be_the_release_that_the_model_has(
+    name: str, text: str
+) -> None:
+    make_project(Path("ours"))
+    release = Package("ours", "1.0")
+    for own, outcome in (
+        (release, {"ours": ("unchecked", "unknown")}),
+        (release._replace(origin=Origin("directory")), {}),
+        (release._replace(version="2.0"), {"ours": ("error", "version")}),
+    ):
+        assert found(checked(text, expected(own, NUMPY), name=name)) == outcome
+
+
 def test_an_editable_repository_of_a_lock_is_held_to_its_commit() -> None:
     wanted = expected(Package("x", "1.0", origin=Origin("editable", "https://h/x", "git", COMMIT, dirty=False)), NUMPY)
     for revision, outcome in (

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelreg import Environment, Package, Platform, Python
+from modelreg.environment.record import Origin
 from modelreg.errors import EnvironmentUnreadableError, ModelregError, NotFoundError, UsageError
 from modelreg.lock.locked import Lock, Loose, Unread
 from modelreg.lock.reading import LockFile
@@ -119,6 +120,19 @@ def test_a_marker_that_asks_for_what_is_not_recorded_leaves_its_package_open() -
     assert not found.packages
     assert "condition cannot be judged" in loose(found)["numpy"]
     assert "x" in loose(lock(f"x @ {WHEEL.replace('numpy', 'x')} ; platform.version >= '5'\n"))
+
+
+def test_what_has_no_name_is_the_package_that_the_model_has_from_there() -> None:
+    archive, other = "https://h/archive/v1.0.tar.gz", f"https://h/other@{COMMIT}"
+    wanted = LINUX._replace(
+        packages=(
+            Package("a", "1.0", origin=Origin("vcs", "https://h/a.git", "git", COMMIT)),
+            Package("b", "1.0", origin=Origin("archive", archive, sha256=SHA)),
+        )
+    )
+    read = lock(f"git+https://h/a@{COMMIT}\n{archive}\ngit+{other}\n", wanted)
+    assert [one.package.name for one in read.packages] == ["a", "b"]
+    assert loose(read) == {"": f"git+{other} does not say which package it is"}
 
 
 @pytest.mark.parametrize(

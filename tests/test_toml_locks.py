@@ -151,7 +151,9 @@ def test_groups_and_extras_of_a_pylock_are_chosen_by_name_and_defaults_without_o
     ):
         text += f'[[packages]]\nname = "{name}"\nversion = "1"\nmarker = "{marker}"\n'
         text += f'wheels = [{{name = "{name}-1-py3-none-any.whl"}}]\n'
-    for group, wanted in ((None, {"tester", "other"}), ("serve", {"server"}), ("web-ui", {"web", "other"})):
+    # As PEP 751 has it, and pip and uv do: an extra is no group, so the default ones stay chosen.
+    extra = {"web", "tester", "other"}
+    for group, wanted in ((None, {"tester", "other"}), ("serve", {"server"}), ("web-ui", extra)):
         assert pins(pylock(text, group=group)).keys() - {"base"} == wanted
 
 

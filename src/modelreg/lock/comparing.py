@@ -17,6 +17,7 @@ from modelreg.lock.locked import Lock, Locked, Loose, Where
 from modelreg.lock.reading import LockFile
 
 _NO_VERSION = "the lock does not say which version is there"
+_FOLDER = "the lock installs it from a folder, and the model has a release of it"
 _NO_HASH = "the lock lists no hash of the file, so it may be another one at the same address"
 _NO_BUILD = "a lock does not say which build is installed, and the policy strict compares builds"
 
@@ -131,6 +132,8 @@ def _compared(locked: Locked, wanted: Package) -> tuple[Package, str | None]:
         # As in an environment: what the folder holds decides, where it is there to be looked at.
         here = origin if locked.place is None else editable_origin(locked.place, other.commit)
         return package._replace(version=package.version or wanted.version, origin=here), None
+    if origin and origin.kind == "directory" and other is None and package.version in ("", wanted.version):
+        return package._replace(version=wanted.version), _FOLDER  # its version says nothing of its files
     if package.version:
         return package, None
     if origin is None:

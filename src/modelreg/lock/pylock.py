@@ -19,7 +19,7 @@ def read_pylock(
     """Read the document of a pylock.toml for the Python and platform of an environment.
 
     lines: where each package stands. group: the dependency group, or else the extra, that is chosen, where it has one
-    of that name; without one its default groups are.
+    of that name; its default groups are where no group is, as an extra is none.
 
     Raises:
         EnvironmentUnreadableError: it was written by a later standard. IntegrityError: a field is damaged.
@@ -45,12 +45,11 @@ def read_pylock(
 def _chosen(fields: Fields, group: str | None) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
     """Return what is chosen, as a person would name it, the extras and the groups."""
     groups, extras = (tuple(map(normalized, fields.texts(name))) for name in ("dependency-groups", "extras"))
-    asked = None if group is None else normalized(group)
+    asked, default = None if group is None else normalized(group), fields.texts("default-groups")
     if asked is not None and asked in groups:
         return group, (), (asked,)
     if asked is not None and asked in extras:
-        return group, (asked,), ()
-    default = fields.texts("default-groups")
+        return group, (asked,), default
     return ", ".join(default) or None, (), default
 
 

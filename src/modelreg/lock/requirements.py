@@ -63,6 +63,9 @@ class _Reader:
 
     def __init__(self, environment: Environment) -> None:
         self._conditions = Conditions(environment)
+        self._names = {
+            _place_of(one.origin): one.name for one in environment.packages if one.origin is not None and one.origin.url
+        }
         self.wanted: list[Wanted] = []
         self.remote: list[Line] = []
         self.indexes: list[Index] = []
@@ -117,7 +120,8 @@ class _Reader:
         place, marker = _without_marker(text, is_named=bool(name))
         more = None if name else _EXTRAS.match(place)
         address = read_address(more[1] if more else place, line.folder)
-        found = normalized(name or address.name)
+        # What says no name is the package that the model has from there.
+        found = normalized(name or address.name) or self._names.get(_place_of(address.origin), "")
         holds = self._conditions.hold(marker)
         if holds is not False:
             self._ask(line, found, (extras or (more[2] if more else "")).split(","))
@@ -127,6 +131,10 @@ class _Reader:
             yield Loose("", f"{without_secrets(place)} does not say which package it is", line.where)
         elif holds:
             yield _at(line, found, address, editable=editable)
+
+
+def _place_of(origin: Origin) -> tuple[str, str | None]:
+    return (origin.url or "").removesuffix("/").removesuffix(".git"), origin.subdirectory
 
 
 _UNJUDGED = "its condition cannot be judged for another machine"
