@@ -41,6 +41,9 @@ class Checked(NamedTuple):
             return lock_file(self.lock)
         if self.image is None:
             if self.asked is not None:
+                # Most models name something that is looked up; what that takes is loaded while the interpreter answers.
+                import modelreg.imports.lookup  # noqa: F401
+
                 return answer(self.asked, whole=False)
             return capture(find_interpreter(self.python), in_process=True, whole=False)
         # Imported here: few environments are in images.

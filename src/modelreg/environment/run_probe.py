@@ -5,6 +5,7 @@ The probe is not the script itself because Python compiles a script each time, w
 take to be read.
 """
 
+import os
 import sys
 
 
@@ -27,3 +28,4 @@ def _loader():
 
 if __name__ == "__main__":
     _load(__file__[: -len("run_probe.py")] + "probe.py")["answer"](sys.argv[1], sys.argv[2:] == ["whole"])
+    os._exit(0)  # who asked waits for the end, and to take everything apart takes a tenth of the time
