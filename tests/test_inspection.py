@@ -113,6 +113,9 @@ def test_what_lies_beside_a_package_that_the_model_names_is_looked_for_too(place
     for name in ("scripts-3.10", "docs"):  # what Debian puts elsewhere, and what no module is called
         shutil.rmtree(place.site / name)
     assert beside.verify_env("fraud", python=place.python).fits
+    place.site.joinpath("pkg.libs/libblas.so").unlink()
+    (found,) = beside.verify_env("fraud", python=place.python).findings
+    assert str(found) == "pkg is not as it was installed: pkg.libs/libblas.so is missing"
     shutil.rmtree(place.site / "pkg.libs")
     (found,) = beside.verify_env("fraud", python=place.python).findings
     assert str(found) == "pkg is not as it was installed: pkg.libs is missing"

@@ -18,6 +18,8 @@ from modelreg.registry.hidden import COMMON
 _SHOWN = 3  # files that a sentence names
 _BELOW = re.compile(rb'/(?!__init__\.py,)((?!tests?/)[^/,"\n]+/)*[^/,"\n]+\.(py|so|pyd)(?=,)')
 """How it goes on where it is a module in a folder; tests, which images may leave out, are passed over."""
+_LIBRARIES = ".libs"
+"""How the folder's name ends in which a wheel brings libraries along (auditwheel)."""
 _SCRIPT = "__main__"
 _UNPROVIDED = "no package provided it where the model was made either; only a program that has it beside it can load it"
 _ENDS = (".py,", "/__init__.py,", ".cpython-", ".abi3.", ".cp")
@@ -135,8 +137,19 @@ def _gone(record: bytes, folder: Path, names: Collection[str]) -> Iterator[str]:
         if top not in names:
             if not (top.endswith(".py") and f"{top}c" in names):
                 yield top
+        elif top.endswith(_LIBRARIES):
+            yield from (path for path in _below(record, top) if not _is_there(f"{folder}{os.sep}{path}"))
         elif top.isidentifier() and not any(_is_there(f"{folder}{os.sep}{one}") for one in _modules(record, top)):
             yield from islice(_modules(record, top), 1)
+
+
+def _below(record: bytes, top: str) -> Iterator[str]:
+    """Yield the files that a RECORD has in a folder; those whose names CSV quotes are passed over."""
+    start = f"\n{top}/".encode()
+    at = record.find(start)
+    while at >= 0:
+        yield record[at + 1 : record.find(b",", at)].decode("utf-8", "replace")
+        at = record.find(start, at + 1)
 
 
 def _modules(record: bytes, top: str) -> Iterator[str]:
@@ -178,7 +191,7 @@ def _is_loaded(top: str, *, is_file: bool) -> bool:
     """Tell whether it is a module, a package, or the folder `….libs` in which wheels bring libraries."""
     if is_file:
         return top.endswith((".py", ".so", ".pyd")) and top[0] != "."
-    return (top.isidentifier() and top != "__pycache__") or (top.endswith(".libs") and top[0] != ".")
+    return (top.isidentifier() and top != "__pycache__") or (top.endswith(_LIBRARIES) and top[0] != ".")
 
 
 def _names_in(folder: Path, known: dict[Path, frozenset[str]]) -> frozenset[str]:
