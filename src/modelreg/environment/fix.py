@@ -97,7 +97,10 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
         remarks[f"the models want {name} in different versions; no one environment can have both"] = None
     packages = [wanted[name] for name in sorted(wanted)]
     remarks |= dict.fromkeys(_needs(packages))
-    again = any(kinds[package.name].isdisjoint(("missing", "version")) for package in packages)
+    # Older releases of uv leave 1.2+cpu as it is even for ===1.2.
+    again = any(
+        package.name in labelled or kinds[package.name].isdisjoint(("missing", "version")) for package in packages
+    )
     exact = labelled.union(filter(has_labels, wanted))  # pip may be set to take these from an index of builds
     requirements = [_requirement(package, exactly=package.name in exact) for package in packages]
     return Fix(_command([*filter(None, requirements)], place, again=again), tuple(remarks))
