@@ -296,6 +296,9 @@ def test_folders_and_editables_are_named_by_their_project() -> None:
     kinds = {one.package.name: one.package.origin.kind for one in found.packages if one.package.origin}
     assert kinds == {"the-app": "editable", "e": "editable", "other": "directory"}
     assert loose(found) == {"": "./nothing does not say which package it is"}
+    # As uv export writes it; pip passes over the condition.
+    assert pins(lock("-e ./app ; python_version >= '3'\n--extra-index-url https://h/simple ;x\n")) == {"the-app": "1.2"}
+    assert "uv takes notice of its condition" in loose(lock("-e ./app ; python_version < '3'\n"))["the-app"]
     # As pip and uv find it: from the working directory, in which the project lies.
     Path("requirements").mkdir()
     assert pins(lock("-e ./app\n", name="requirements/serve.txt")) == {"the-app": "1.2"}

@@ -205,6 +205,11 @@ def _parts(line: str, where: Where) -> tuple[str, list[tuple[str, str]]]:
     Raises:
         LockDamagedError: the options cannot be read, or installers differ in which of them they pass over.
     """
+    head, mark, condition = line.partition(" ;")
+    if mark and line.startswith(("-e", "--e")):
+        asked, ((name, place), *others) = _parts(head, where)
+        if name in _EDITABLES:  # its condition is no option's, and keeps its quotes
+            return asked, [(name, f"{place} ;{condition}"), *others]
     words = line.split()
     cut = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
     if cut == len(words):

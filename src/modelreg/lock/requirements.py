@@ -127,6 +127,8 @@ class _Reader:
             self._ask(line, found, (extras or (more[2] if more else "")).split(","))
         if holds is None:
             yield Loose(found, _UNJUDGED, line.where, bounds=None)
+        elif editable and not holds:
+            yield Loose(found, "uv takes notice of its condition, which does not hold, and pip does not", line.where)
         elif holds and not found:
             yield Loose("", f"{without_secrets(place)} does not say which package it is", line.where)
         elif holds:
