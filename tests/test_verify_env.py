@@ -13,7 +13,7 @@ from environments import make_place
 from folders import damage_record
 from watched_store import WatchedStore
 
-from modelreg import Capture, IntegrityError, Package, Platform, Python, Registry
+from modelreg import Capture, IntegrityError, Package, Platform, Python, Registry, Version
 from modelreg.registry.verify import read_pulled, verify_pulled
 from modelreg.store import Store
 
@@ -384,12 +384,23 @@ def test_a_damaged_manifest_hides_the_report_of_no_other(quick: Run, pulled: Pat
     assert failure["message"] in ran.err
 
 
-def test_a_registry_that_cannot_be_reached_is_asked_once_and_hides_no_pulled_manifest(quick: Run, pulled: Path) -> None:
+def test_a_registry_that_cannot_be_reached_is_asked_once_and_hides_no_pulled_manifest(
+    quick: Run, pulled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    resolve = Registry.resolve
+
+    def counted(registry: Registry, reference: str, *, at: str | None = None) -> Version:
+        asked.append(reference)
+        return resolve(registry, reference, at=at)
+
+    monkeypatch.setattr(Registry, "resolve", counted)
     nobody = bucket_servers.s3_environ(f"http://127.0.0.1:{bucket_servers.free_ports(1)[0]}")
     ran = quick("verify-env", "a:1", "b:1", str(pulled), "--registry", "s3://nowhere/x", AWS_MAX_ATTEMPTS="1", **nobody)
     assert ran.code == 8
     assert "fits fraud:1" in ran.out
     assert "error: a:1, b:1 could not be checked: " in ran.err
+    assert asked == ["a:1"]
 
 
 def test_a_lock_that_is_not_there_is_said_once_for_all_models(quick: Run, model: Path) -> None:

@@ -47,6 +47,39 @@ def reports(
     """
     from modelreg.registry.verify import is_path
 
+    wanted = _wanted(references, at)
+    captured = cache(checked.capture)
+    found: list[EnvironmentReport] = []
+    failures: list[Failure] = []
+    unreachable: UnreachableError | None = None
+    for one in wanted:
+        try:
+            if is_path(one.reference):
+                made = _pulled(one.reference, checked, captured, terms)
+            elif unreachable is not None:
+                raise unreachable  # to be told so once more takes as long as it took to find out
+            else:
+                made = _registered(InRegistry(registry, one.reference, at), checked, captured, terms)
+        except ModelregError as error:
+            asked = captured.cache_info()
+            if asked.misses > asked.currsize:  # what is checked cannot be read, for no model
+                raise
+            if isinstance(error, UnreachableError):
+                unreachable = error
+            failures.append(Failure(one, error))
+        else:
+            found.append(made if checked.lock is not None else made._replace(where=one.where))
+    return found, failures
+
+
+def _wanted(references: list[str], at: str | None) -> "list[Wanted]":
+    """Return what is named, else what the project names, else what was pulled.
+
+    Raises:
+        UsageError: as `reports`.
+    """
+    from modelreg.registry.verify import is_path
+
     wanted = [Wanted(reference) for reference in references] or _of_the_project() or _pulled_below(Path())
     if not wanted:
         raise UsageError(
@@ -58,28 +91,7 @@ def reports(
         raise UsageError(
             f"{pulled[0]} was pulled, and is the same version at any time; ask for an alias, as in fraud@production"
         )
-    captured = cache(checked.capture)
-    found: list[EnvironmentReport] = []
-    failures: list[Failure] = []
-    unreachable: UnreachableError | None = None
-    for one in wanted:
-        try:
-            if one.reference in pulled:
-                made = _pulled(one.reference, checked, captured, terms)
-            elif unreachable is not None:
-                raise unreachable  # to be told so once more takes as long as it took to find out
-            else:
-                made = _registered(InRegistry(registry, one.reference, at), checked, captured, terms)
-        except ModelregError as error:
-            asked = captured.cache_info()
-            if asked.misses > asked.currsize:
-                raise
-            if isinstance(error, UnreachableError):
-                unreachable = error
-            failures.append(Failure(one, error))
-        else:
-            found.append(made if checked.lock is not None else made._replace(where=one.where))
-    return found, failures
+    return wanted
 
 
 class InRegistry(NamedTuple):

@@ -58,14 +58,9 @@ def is_remote(address: str) -> bool:
     return "://" in address and not address.startswith("file:")
 
 
-def is_folder(path: Path) -> bool:
-    """Tell whether a path is a folder; one that no system takes, or that is not ours to look at, is none."""
-    return os.path.isdir(path)  # noqa: PTH112  # unlike Path's, it raises nothing
-
-
 def is_there(path: Path) -> bool:
-    """Tell whether there is something at a path, as `is_folder` does."""
-    return os.path.exists(path)  # noqa: PTH110  # as above
+    """Tell whether there is something at a path; there is not where no system takes it, or it is not ours to see."""
+    return os.path.exists(path)  # noqa: PTH110  # unlike Path's, it raises nothing
 
 
 def local_path(address: str, folder: Path, is_it: Callable[[Path], bool] = is_there) -> Path:

@@ -1,13 +1,14 @@
 """Which build a pin without a local label would get: `==2.1.0` takes 2.1.0+cu121, too, where an index serves it."""
 
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from modelreg.environment.accelerators import has_labels
 from modelreg.environment.compare import same_version
 from modelreg.environment.record import Package
-from modelreg.lock.address import is_folder, named
+from modelreg.lock.address import named
 from modelreg.lock.locked import Index, Locked
 
 _BUILDS = re.compile(
@@ -46,7 +47,7 @@ def is_settled(locked: Locked, wanted: Package) -> bool:
 
 def unknown_labels(locked: Locked, wanted: Package, indexes: Iterable[Index]) -> bool:
     """Tell whether an index that may be a mirror is taken for one, for a package that has builds with labels."""
-    elsewhere = any(index.folder is None or not is_folder(index.folder) for index in indexes)
+    elsewhere = any(index.builds is None for index in indexes)
     return elsewhere and _can_differ(locked, wanted) and has_labels(locked.name)
 
 
@@ -63,25 +64,23 @@ def _can_differ(locked: Locked, wanted: Package) -> bool:
 
 def _may_serve(index: Index, wanted: Package) -> bool:
     """Tell whether an index whose packages are not known may serve builds with labels of a package."""
-    if index.folder is not None and is_folder(index.folder):
+    if index.builds is not None:
         return False
     return "+" in wanted.version or (has_labels(wanted.name) and bool(_BUILDS.search(index.address.lower())))
 
 
 def _label_there(locked: Locked, index: Index) -> str | None:
     """Return the label of a build that a folder of files has of a package at the version that is pinned."""
-    for name, version in _files(index.folder):
+    for name, version in index.builds or ():
         public, _, label = version.partition("+")
         if label and name == locked.name and same_version(public, locked.package.version):
             return label
     return None
 
 
-def _files(folder: Path | None) -> Iterator[tuple[str, str]]:
-    if folder is None or not is_folder(folder):
-        return
+def labelled_builds(folder: Path) -> tuple[tuple[str, str], ...] | None:
+    """Return name and version of what a folder of files has with a local label; None where it cannot be listed."""
     try:
-        names = [path.name for path in folder.iterdir()]
-    except OSError:
-        return
-    yield from (named(name) for name in names if "+" in name)
+        return tuple(named(name) for name in os.listdir(folder) if "+" in name)  # noqa: PTH208  # it may be large
+    except (OSError, ValueError):
+        return None

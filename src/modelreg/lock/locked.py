@@ -59,11 +59,14 @@ class Unread(NamedTuple):
 
 
 class Index(NamedTuple):
-    """A place that a lock takes packages from beside the default index. folder: where it is one of this machine."""
+    """A place that a lock takes packages from beside the default index.
+
+    builds: name and version of what it has with a local label, as a folder of this machine shows; None: not known.
+    """
 
     address: str
     where: Where
-    folder: Path | None = None
+    builds: tuple[tuple[str, str], ...] | None = None
 
 
 class Lock(NamedTuple):

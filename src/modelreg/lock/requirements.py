@@ -10,6 +10,7 @@ from modelreg.environment.closure import Edges, Wanted
 from modelreg.environment.record import Environment, Origin, Package, normalized
 from modelreg.lock.address import Address, is_remote, local_path, read_address
 from modelreg.lock.conditions import Conditions
+from modelreg.lock.labels import labelled_builds
 from modelreg.lock.lines import Line, read_lines
 from modelreg.lock.locked import Index, Lock, LockDamagedError, Locked, Loose, Unread, settled, within
 
@@ -153,8 +154,8 @@ def _indexes(line: Line) -> Iterator[Index]:
         if not _DEFAULT_INDEX.match(address):
             yield Index(without_secrets(address), line.where)
     for place in line.values("-f", "--find-links"):
-        folder = None if is_remote(place) else local_path(place, line.folder)
-        yield Index(without_secrets(place), line.where, folder)
+        builds = None if is_remote(place) else labelled_builds(local_path(place, line.folder))
+        yield Index(without_secrets(place), line.where, builds)
 
 
 def _at(line: Line, name: str, address: Address, *, editable: bool) -> Locked | Loose:

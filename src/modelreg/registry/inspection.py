@@ -9,15 +9,15 @@ from pathlib import Path
 from modelreg.environment.capture import Capture
 from modelreg.environment.compare import NO_RECORD
 from modelreg.environment.expected import Expected, Pin
-from modelreg.environment.finding import Finding, Role, Severity
+from modelreg.environment.finding import Finding, Role, Severity, few
 from modelreg.environment.policy import Terms
 from modelreg.environment.record import normalized
 from modelreg.records import Imports
 from modelreg.registry.hidden import COMMON
 
 _SHOWN = 3  # files that a sentence names
-_BELOW = re.compile(rb'/(?!__init__\.py,)((?!tests?/)[^/,"\n]+/)*[^/,"\n]+\.(py|so|pyd)(?=,)')
-"""How it goes on where it is a module in a folder; tests, which images may leave out, are passed over."""
+_MODULE = re.compile(r"(?!__init__\.py$)((?!tests?/)[^/]+/)*[^/]+\.(py|so|pyd)")
+"""The path of a module in a package's folder, below that; tests, which images may leave out, are passed over."""
 _LIBRARIES = ".libs"
 """How the folder's name ends in which a wheel brings libraries along (auditwheel)."""
 _SCRIPT = "__main__"
@@ -50,7 +50,7 @@ def code_findings(
             gone.setdefault(str(found), []).append(f"{found.module}.{found.name}".rstrip("."))
             owners[str(found)] = (imports.packages or {}).get(found.module) or found.module.partition(".")[0]
     for clause, names in gone.items():
-        yield Finding(Severity.ERROR, "code", owners[clause], _listed(names), clause)
+        yield Finding(Severity.ERROR, "code", owners[clause], few(names, _SHOWN), clause)
 
 
 def unprovided_findings(imports: Imports | None, capture: Capture, differences: Sequence[Finding]) -> Iterator[Finding]:
@@ -77,12 +77,7 @@ def unprovided_findings(imports: Imports | None, capture: Capture, differences: 
         else:
             continue
         named = [f"{module}.{name}" for name in imports.names.get(module, ())] or [module]
-        yield Finding(Severity.WARNING, "code", module.partition(".")[0], _listed(named), said, note=_UNPROVIDED)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"
+        yield Finding(Severity.WARNING, "code", module.partition(".")[0], few(named, _SHOWN), said, note=_UNPROVIDED)
 
 
 def _looked_up(imports: Imports, pins: Collection[str], differences: Sequence[Finding]) -> Imports:
@@ -157,15 +152,9 @@ def _modules(record: bytes, top: str) -> Iterator[str]:
     own = f"{top}/__init__.py"
     if f"\n{own},".encode() in record:
         yield own
-    # One pattern, matched where the folder's lines begin: to compile one for each folder takes longer than all else.
-    start = f"\n{top}/".encode()
-    at = record.find(start)
-    while at >= 0:
-        other = _BELOW.match(record, at + len(start) - 1)
-        if other:
-            yield f"{top}{other[0].decode('utf-8', 'replace')}"
-            return
-        at = record.find(start, at + 1)
+    other = next((path for path in _below(record, top) if _MODULE.fullmatch(path, len(top) + 1)), None)
+    if other is not None:
+        yield other
 
 
 def _is_there(path: str) -> bool:
@@ -221,11 +210,10 @@ def file_findings(
     for found in files_changed(packages, capture.places):
         said = [f"{path} was changed" for path in found.changed] + [f"{path} is missing" for path in found.missing]
         if said:
-            more = f", and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
-            sentence = f"{', '.join(said[:_SHOWN])}{more}"
+            sentence = few(said, _SHOWN, last=", and ")
             yield Finding(Severity.ERROR, "files", found.package, versions[found.package], sentence)
         if found.hiding:
-            yield Finding(Severity.ERROR, "added", found.package, versions[found.package], _listed(found.hiding))
+            yield Finding(Severity.ERROR, "added", found.package, versions[found.package], few(found.hiding, _SHOWN))
         reason = found.unchecked or (f"{found.unread[0]} cannot be read" if found.unread else None)
         if reason is not None and found.package not in told:
             severity = Severity.INFO if found.managed else Severity.UNCHECKED
