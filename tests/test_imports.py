@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from modelreg import Capture, EnvironmentMismatchError, Registry
 from modelreg.files import find_source
 from modelreg.imports.scan import scan
+from modelreg.imports.source import imported
 from modelreg.records import Imports
 
 
@@ -174,3 +175,18 @@ def test_what_a_version_imports_that_the_one_before_did_not_is_shown_by_diff(
         registry.register(path, "fraud", capture=captured)
     changes = {(change.name, change.kind) for change in registry.diff("fraud:1", "fraud:2") if change.part == "import"}
     assert changes == {("os.system", "added"), ("collections.OrderedDict", "removed")}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (b"import a.b, c as d", ["a.b", "c"]),
+        (b"from google.cloud import storage", ["google.cloud", "google.cloud.storage"]),
+        (b"from . import a\nfrom .b import c\nfrom ..d import e", []),
+        (b"def f():\n    try:\n        import a\n    except ImportError:\n        pass", ["a"]),
+        (b"import a\nnot python at all", []),
+        (b"\xff\0", []),
+    ],
+)
+def test_what_a_source_imports_is_told_by_absolute_names(source: bytes, expected: list[str]) -> None:
+    assert list(imported(source)) == expected

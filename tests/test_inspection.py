@@ -192,6 +192,20 @@ def test_a_folder_that_is_left_of_a_package_is_not_the_package(
     assert str(found).endswith(": dep/__init__.py is missing, shared/part/__init__.py is missing")
 
 
+def test_a_package_without_a_module_of_its_own_at_the_top_may_lack_its_tests(
+    places: Places, beside: Registry, tmp_path: Path
+) -> None:
+    modules = {"shared/part/a/tests/one.py": "", "shared/part/b.py": ""}
+    place = places.make("needing", "1.0", OLD, make_wheel(tmp_path / "wheels", "dep", "1.0", modules=modules))
+    Path("model.pkl").write_bytes(PICKLE)
+    beside.register("model.pkl", "fraud", python=place.python)
+    shutil.rmtree(place.site / "shared/part/a")
+    assert beside.verify_env("fraud", python=place.python).fits
+    place.site.joinpath("shared/part/b.py").unlink()
+    (found,) = beside.verify_env("fraud", python=place.python).findings
+    assert str(found) == "dep is not as it was installed: shared/part/b.py is missing"
+
+
 def test_names_of_python_s_own_modules_are_looked_up_where_python_is_another(trained: Place, beside: Registry) -> None:
     Path("model.pkl").write_bytes(b"cfractions\nNever\n0" + PICKLE)
     beside.register("model.pkl", "parts", python=trained.python)

@@ -480,6 +480,16 @@ def test_a_finding_stands_on_its_line_of_the_lock_in_github(quick: Run, fraud: R
     assert "file=locks/serve.txt,line=3::numpy could not be checked" in ran.out
 
 
+def test_a_folder_of_wheels_tells_itself_whether_it_has_the_label_that_is_wanted() -> None:
+    wanted = expected(Package("alpha", "1.0+cpu"), NUMPY)
+    text = "--find-links wheels\nalpha==1.0\nnumpy==2.1.0\n"
+    assert found(checked(text, wanted)) == {"alpha": ("unchecked", "unknown")}  # it is not there to be looked at
+    make_wheel(Path("wheels"), "alpha", "1.0")
+    assert found(checked(text, wanted)) == {"alpha": ("error", "version")}
+    make_wheel(Path("wheels"), "alpha", "1.0+cpu")
+    assert found(checked(text, wanted)) == {"alpha": ("unchecked", "unknown")}
+
+
 def test_json_and_a_pulled_manifest_take_a_lock_as_well(quick: Run, fraud: Registry) -> None:
     fraud.pull("fraud", "pulled")
     Path("requirements.txt").write_text(GOOD, encoding="utf-8")

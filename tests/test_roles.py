@@ -134,6 +134,7 @@ def test_a_folder_of_several_formats_needs_what_reads_each(beside: Registry, cap
 SOURCE = b"""
 import json, ours.model as model
 from . import unused
+from .unused import thing
 from features import clean
 def serve():
     try:

@@ -407,3 +407,9 @@ def test_a_lock_that_is_not_there_is_said_once_for_all_models(quick: Run, model:
     quick("register", str(model), "fraud")
     ran = quick("verify-env", "fraud", "fraud:1", "--lock", "none.txt")
     assert (ran.code, ran.out, ran.err.count("error: ")) == (4, "", 1)
+
+
+def test_an_environment_that_cannot_be_read_ends_the_command_without_a_document(quick: Run, model: Path) -> None:
+    quick("register", str(model), "fraud")
+    ran = quick("verify-env", "fraud", "fraud:1", "--image", "./nothing", "--json")
+    assert (ran.code, ran.out, ran.err.count("error: ")) == (4, "", 1)
