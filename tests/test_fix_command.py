@@ -18,7 +18,7 @@ from modelreg.environment import fix as fixing
 from modelreg.environment.capture import capture
 from modelreg.environment.compare import compare
 from modelreg.environment.expected import Expected
-from modelreg.environment.finding import Finding, Role, Severity
+from modelreg.environment.finding import SENTENCES, Finding, Role, Severity
 from modelreg.environment.fix import Fix
 from modelreg.environment.interpreter import find_interpreter
 from modelreg.environment.policy import Policy, Terms
@@ -125,6 +125,20 @@ def test_what_no_command_puts_right_is_said() -> None:
     ]
     strict = fixed(ALPHA, BETA, Package("extra", "1"), policy="strict")
     assert strict == Fix((), ("extra 1 stays: the command removes nothing; uninstall it",))
+
+
+def test_an_exception_that_is_out_of_date_is_said_and_nothing_is_installed_for_it() -> None:
+    expired = Finding(Severity.ERROR, "expired", "alpha", "2026-01-01", None)
+    said = "the exception for alpha expired on 2026-01-01; renew or remove it in pyproject.toml"
+    assert fixing.fix([(expired, ALPHA)], PIP) == Fix((), (said,))
+
+
+@pytest.mark.parametrize("kind", SENTENCES)
+def test_only_what_an_installer_can_put_right_is_installed(kind: str) -> None:
+    finding = Finding(Severity.ERROR, kind, "alpha", "1.0", "0.9")
+    installed = fixing.fix([(finding, ALPHA)], PIP).command[len(START["pip"]) :]
+    put_right = {"missing", "version", "origin", "rebuilt", "code", "files"}  # a duplicate is told, and pip removes it
+    assert bool(installed) is (kind in put_right)
 
 
 def test_of_what_could_not_be_checked_it_is_said_that_no_command_helps() -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from modelreg.environment.accelerators import has_labels
 from modelreg.environment.compare import same_version
-from modelreg.environment.finding import Finding, Severity
+from modelreg.environment.finding import SENTENCES, Finding, Severity
 from modelreg.environment.record import Package
 
 _INSTALLABLE = ("missing", "version", "origin", "rebuilt", "duplicate", "code", "files")
@@ -19,6 +19,7 @@ _UNINSTALLABLE: Mapping[str, str] = {
     "shadowed": "{subject} is hidden by {wanted}, which stands earlier on the path; take that off it (PYTHONPATH)",
     "stray": "{subject} was imported from {found}; keep that off the path (sys.path) of the program",
     "standard": "{subject} of the standard library is hidden by {wanted}; take that off the path (PYTHONPATH)",
+    "expired": SENTENCES["expired"],
     "unknown": "{subject} could not be checked, so no command is known that puts it right: {found}",
     "added": "{found} stays beside {subject}: the command removes nothing; delete it",
     "library": "{subject} is conda's to install; the model was made with {wanted}",
@@ -87,7 +88,7 @@ def fix(differences: Iterable[tuple[Finding, Package | None]], place: Place) -> 
         remark = _obstacle(finding, package, place)
         if remark is not None:
             remarks[remark] = None
-        elif package is not None:
+        elif package is not None and finding.kind in _INSTALLABLE:
             first = wanted.setdefault(package.name, package)
             kinds.setdefault(package.name, set()).add(finding.kind)
             if first.requirement != package.requirement:
